@@ -1,0 +1,269 @@
+//! What every road must do, written once: the local bus and the fleet's walk the same steps.
+//!
+//! Time may be paused: nothing here waits on the wall clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use alt::{Json, Priority, TaskIndex};
+use protocol::{
+    Attempt, AttemptKey, Cancellation, End, Epoch, Offer, Outcome, RunId, Started, Submission,
+    Verdict,
+};
+use tokio::time::timeout;
+
+use crate::{Accepted, Bus, Claim, Error, Follow, Heard, Recorded, RunClaim, Stops};
+
+/// Long enough for any road to deliver; short enough to fail before a person gives up.
+const SOON: Duration = Duration::from_secs(5);
+/// How long nothing must happen before we believe that nothing will.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Walks the whole suite over roads made by `make`, one fresh road a step.
+///
+/// # Panics
+/// When a road breaks its contract; the message names the promise.
+pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
+    a_submission_is_stored_once(&make().await).await;
+    an_older_owner_is_fenced(&make().await).await;
+    offers_come_by_priority_and_once(&make().await).await;
+    a_queue_never_hands_out_more_than_its_limit(&make().await).await;
+    a_dropped_claim_returns_after_its_lease(&make().await).await;
+    a_heartbeat_keeps_a_claim(&make().await).await;
+    a_released_offer_returns_at_once(&make().await).await;
+    the_first_verdict_stands(&make().await).await;
+    a_follower_hears_all_in_order(&make().await).await;
+    a_stop_reaches_listeners_and_the_queue(&make().await).await;
+    the_first_cancellation_stands(&make().await).await;
+    an_end_is_told_to_those_who_wait(&make().await).await;
+}
+
+async fn soon<T>(what: &str, future: impl Future<Output = Result<T, Error>>) -> T {
+    match timeout(SOON, future).await {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => panic!("{what}: {error}"),
+        Err(_) => panic!("{what}: nothing came within {SOON:?}"),
+    }
+}
+
+async fn never<T>(what: &str, future: impl Future<Output = T>) {
+    assert!(timeout(QUIET, future).await.is_err(), "{what}: it happened");
+}
+
+fn submission(run: RunId) -> Submission {
+    Submission { run, alt: "{}".to_owned(), mode: None, persona: None }
+}
+
+fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -> Offer {
+    Offer {
+        run,
+        task: TaskIndex(task),
+        attempt: Attempt::FIRST,
+        epoch,
+        queue: queue.to_owned(),
+        priority,
+        id: format!("task {task}"),
+        job: "echo".to_owned(),
+        parameters: Json::from_text("{\"big\":1e400}").ok(),
+        timeout_ms: None,
+        inputs: Vec::new(),
+        dependencies: 0,
+        mode: alt::Mode::Normal,
+        persona: None,
+        perturbation: None,
+    }
+}
+
+fn verdict(key: AttemptKey, run_ms: u64) -> Verdict {
+    Verdict {
+        run: key.run,
+        task: key.task,
+        attempt: key.attempt,
+        outcome: Outcome::Ok,
+        failure: None,
+        output: Some(protocol::Body::Inline(Json::null())),
+        artifacts: Vec::new(),
+        missing: Vec::new(),
+        worker: None,
+        run_ms,
+        log: Vec::new(),
+    }
+}
+
+async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoch) {
+    soon("declare", bus.declare(&BTreeMap::from([(queue.to_owned(), limit)]))).await;
+    let run = RunId::new();
+    soon("submit", bus.submit(submission(run))).await;
+    (run, soon("own", bus.own(run)).await)
+}
+
+async fn a_submission_is_stored_once<B: Bus>(bus: &B) {
+    let run = RunId::new();
+    assert_eq!(soon("submit", bus.submit(submission(run))).await, Accepted::New);
+    assert_eq!(soon("submit again", bus.submit(submission(run))).await, Accepted::Already);
+    let claim = soon("next run", bus.next_run()).await;
+    assert_eq!(claim.submission().body, submission(run));
+    soon("extend", claim.extend()).await;
+    never("a held submission handed out again", bus.next_run()).await;
+    soon("ack", claim.ack()).await;
+}
+
+async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {
+    let (run, old) = begin(bus, "q", None).await;
+    let new = soon("own again", bus.own(run)).await;
+    assert!(new > old, "a later owner has a later epoch");
+    let late = bus.dispatch(old, vec![offer(run, 0, old, "q", Priority::Medium)]).await;
+    assert!(matches!(late, Err(Error::Fenced(_))), "an old owner dispatched: {late:?}");
+    soon("dispatch", bus.dispatch(new, vec![offer(run, 0, new, "q", Priority::Medium)])).await;
+}
+
+async fn offers_come_by_priority_and_once<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", None).await;
+    let ranks = [Priority::Low, Priority::Medium, Priority::Critical, Priority::High];
+    let offers = |()| ranks.iter().zip(0..).map(|(p, i)| offer(run, i, epoch, "q", *p)).collect();
+    soon("dispatch", bus.dispatch(epoch, offers(()))).await;
+    soon("dispatch again", bus.dispatch(epoch, offers(()))).await;
+    let queues = ["q".to_owned()];
+    for expected in [2, 3, 1, 0] {
+        let claim = soon("claim", bus.claim(&queues)).await;
+        assert_eq!(claim.offer().task, TaskIndex(expected), "priority order");
+        assert_eq!(claim.deliveries(), 1);
+        soon("ack", claim.ack()).await;
+    }
+    never("an offer handed out twice", bus.claim(&queues)).await;
+}
+
+async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", Some(2)).await;
+    let offers = (0..3).map(|i| offer(run, i, epoch, "q", Priority::Medium)).collect();
+    soon("dispatch", bus.dispatch(epoch, offers)).await;
+    let queues = ["q".to_owned()];
+    let first = soon("first seat", bus.claim(&queues)).await;
+    let second = soon("second seat", bus.claim(&queues)).await;
+    never("a third seat of two", bus.claim(&queues)).await;
+    soon("ack", first.ack()).await;
+    let third = soon("a freed seat", bus.claim(&queues)).await;
+    soon("ack", second.ack()).await;
+    soon("ack", third.ack()).await;
+}
+
+async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", Some(1)).await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    let queues = ["q".to_owned()];
+    let claim = soon("claim", bus.claim(&queues)).await;
+    let lease = claim.lease();
+    drop(claim);
+    never("a dead worker's offer before its lease is over", bus.claim(&queues)).await;
+    let again = timeout(lease + SOON, bus.claim(&queues)).await;
+    let again = again.ok().and_then(Result::ok).unwrap_or_else(|| panic!("the offer was lost"));
+    assert_eq!(again.deliveries(), 2, "a second delivery says so");
+    soon("ack", again.ack()).await;
+}
+
+async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", None).await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    let queues = ["q".to_owned()];
+    let claim = soon("claim", bus.claim(&queues)).await;
+    for _ in 0..4 {
+        tokio::time::sleep(claim.lease() / 2).await;
+        soon("extend", claim.extend()).await;
+    }
+    never("a live worker's offer", bus.claim(&queues)).await;
+    tokio::time::sleep(claim.lease() * 2).await;
+    let late = claim.extend().await;
+    assert!(matches!(late, Err(Error::LeaseLost)), "a dead lease was renewed: {late:?}");
+}
+
+async fn a_released_offer_returns_at_once<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", None).await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    let queues = ["q".to_owned()];
+    soon("release", soon("claim", bus.claim(&queues)).await.release()).await;
+    let again = soon("claim again", bus.claim(&queues)).await;
+    assert_eq!(again.offer().task, TaskIndex(0));
+    assert_eq!(again.offer().parameters.as_ref().map(Json::text), Some("{\"big\":1e400}"));
+}
+
+async fn the_first_verdict_stands<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    let key = AttemptKey { run, task: TaskIndex(0), attempt: Attempt::FIRST };
+    let other = AttemptKey { task: TaskIndex(1), ..key };
+    assert_eq!(soon("record", bus.record("q", verdict(key, 1))).await, Recorded::Stored);
+    assert_eq!(soon("record late", bus.record("q", verdict(key, 2))).await, Recorded::Refused);
+    let keys = vec![("q".to_owned(), other), ("q".to_owned(), key)];
+    let found = soon("verdicts", bus.verdicts(keys)).await;
+    assert_eq!(found.len(), 2);
+    assert!(found[0].is_none(), "a verdict nobody stored");
+    assert_eq!(found[1].as_ref().map(|v| v.body.run_ms), Some(1));
+}
+
+async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    let key = |task| AttemptKey { run, task: TaskIndex(task), attempt: Attempt::FIRST };
+    soon("record", bus.record("q", verdict(key(0), 0))).await;
+    let mut follow = soon("follow", bus.follow(run)).await;
+    let mut heard = soon("backlog", follow.next()).await;
+    while !matches!(heard.last(), Some(Heard::CaughtUp(_))) {
+        heard.extend(soon("caught up", follow.next()).await);
+    }
+    assert_eq!(heard.len(), 2, "one verdict, then the mark: {heard:?}");
+    let worker = "w".parse().unwrap_or_else(|_| panic!("a worker id"));
+    bus.started(Started { key: key(1), worker, timeout_ms: 5 }).await;
+    for task in 1..50 {
+        soon("record", bus.record("q", verdict(key(task), 0))).await;
+    }
+    let mut tasks = Vec::new();
+    let mut last = None;
+    while tasks.len() < 49 {
+        for news in soon("news", follow.next()).await {
+            if let Heard::Verdict(stored) = news {
+                assert!(last < Some(stored.sequence), "stream order");
+                last = Some(stored.sequence);
+                tasks.push(stored.body.task.0);
+            }
+        }
+    }
+    assert_eq!(tasks, (1..50).collect::<Vec<_>>());
+}
+
+async fn a_stop_reaches_listeners_and_the_queue<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", None).await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    let mut stops = soon("listen", bus.stops()).await;
+    let key = AttemptKey { run, task: TaskIndex(0), attempt: Attempt::FIRST };
+    soon("stop", bus.stop("q", key)).await;
+    assert_eq!(soon("hear", stops.next()).await, key);
+    never("a stopped offer", bus.claim(&["q".to_owned()])).await;
+}
+
+async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    for reason in ["first", "second"] {
+        soon("cancel", bus.cancel(Cancellation { run, reason: reason.to_owned() })).await;
+    }
+    let mut follow = soon("follow", bus.follow(run)).await;
+    let mut reasons = Vec::new();
+    while let Ok(Ok(news)) = timeout(QUIET, follow.next()).await {
+        reasons.extend(news.into_iter().filter_map(|heard| match heard {
+            Heard::Cancelled(stored) => Some(stored.body.reason),
+            Heard::Started(_) | Heard::Verdict(_) | Heard::CaughtUp(_) => None,
+        }));
+    }
+    assert_eq!(reasons, ["first"]);
+}
+
+async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    never("an end before its time", bus.ended(run)).await;
+    let end = End {
+        run,
+        last_key: "a/last.json".to_owned(),
+        last_sha256: "00".to_owned(),
+        status: "success".to_owned(),
+    };
+    soon("end", bus.end(end.clone())).await;
+    assert_eq!(soon("ended", bus.ended(run)).await, end);
+    assert_eq!(soon("ended, asked late", bus.ended(run)).await, end);
+}

@@ -1,0 +1,205 @@
+//! The contract of a road: what each call promises, in words and types.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use protocol::{
+    AttemptKey, Cancellation, End, Epoch, Offer, RunId, RunRecord, Started, Stored, Submission,
+    Timestamp, Verdict,
+};
+
+/// What went wrong, as a decision for the caller.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody answered in time: the write may or may not have happened. Read before deciding.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+    /// Another coordinator owns the run now: stop, publish nothing more.
+    #[error("run {0} has another owner")]
+    Fenced(RunId),
+    /// The lease is over: another may hold the message.
+    #[error("the lease has expired")]
+    LeaseLost,
+    /// The run is not known here, or long over.
+    #[error("run {0} is not known")]
+    UnknownRun(RunId),
+    /// A stored message does not decode.
+    #[error("a stored message is damaged")]
+    Damaged(#[from] protocol::codec::Error),
+    /// The road is being taken down.
+    #[error("the bus is closed")]
+    Closed,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is stored: exactly one LAST will come.
+    New,
+    /// A submission with this run id was stored before.
+    Already,
+}
+
+/// What became of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is the first for its attempt, and so the truth.
+    Stored,
+    /// Another was first; this one changes nothing.
+    Refused,
+}
+
+/// A submission as its stream has it.
+pub type StoredSubmission = Stored<Submission>;
+
+/// News of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A worker says that it began an attempt. May be lost, never repeated.
+    Started(Stored<Started>),
+    /// A verdict was stored. Never lost: each arrives at least once, in stream order.
+    Verdict(Box<Stored<Verdict>>),
+    /// A cancellation was stored. Never lost.
+    Cancelled(Stored<Cancellation>),
+    /// All that was stored before the follower came has been told. Comes once.
+    CaughtUp(Timestamp),
+}
+
+/// A submission under lease. Dropping it without a word lets the lease run out.
+pub trait RunClaim: Send + Sync + 'static {
+    /// What was asked.
+    fn submission(&self) -> &StoredSubmission;
+    /// Renews the lease.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] once it ran out.
+    fn extend(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The run is over: forget the submission.
+    fn ack(self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// An offer under lease. Dropping it without a word lets the lease run out: that is how a worker
+/// dies, and the offer then goes to another.
+pub trait Claim: Send + Sync + 'static {
+    /// What is to be run.
+    fn offer(&self) -> &Offer;
+    /// How often this offer was handed out, from 1; above 1 a verdict may already be stored.
+    fn deliveries(&self) -> u32;
+    /// How long the lease lasts from a confirmed claim or [`Claim::extend`].
+    fn lease(&self) -> Duration;
+    /// Renews the lease.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] once it ran out.
+    fn extend(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The attempt has its verdict: forget the offer and free its seat.
+    fn ack(self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Hands the offer back, at once available to others; charges nobody.
+    fn release(self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// The ordered news of one run.
+pub trait Follow: Send + 'static {
+    /// The next news, several at once when several are there. Waits; cancel-safe.
+    fn next(&mut self) -> impl Future<Output = Result<Vec<Heard>, Error>> + Send;
+}
+
+/// Requests to stop attempts.
+pub trait Stops: Send + 'static {
+    /// The next attempt to stop. Waits; cancel-safe. May name attempts this worker never had.
+    fn next(&mut self) -> impl Future<Output = Result<AttemptKey, Error>> + Send;
+}
+
+/// A road for messages. Cheap to clone; every clone is the same road.
+///
+/// Every call may be cancelled by dropping its future; a write is then unknown, not undone.
+pub trait Bus: Clone + Send + Sync + 'static {
+    /// A submission under lease.
+    type RunClaim: RunClaim;
+    /// An offer under lease.
+    type Claim: Claim;
+    /// The news of one run.
+    type Follow: Follow;
+    /// Requests to stop attempts.
+    type Stops: Stops;
+
+    /// What the streams' clock shows, as well as this side knows it.
+    fn now(&self) -> Timestamp;
+
+    /// Makes sure the queues exist, each with the most attempts that may run from it at once.
+    fn declare(
+        &self,
+        queues: &BTreeMap<String, Option<u32>>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Stores a submission; create-only by run id.
+    fn submit(&self, submission: Submission)
+    -> impl Future<Output = Result<Accepted, Error>> + Send;
+
+    /// The next submission nobody holds. Waits; cancel-safe.
+    fn next_run(&self) -> impl Future<Output = Result<Self::RunClaim, Error>> + Send;
+
+    /// Becomes the owner of a run: every older epoch is refused from here on.
+    fn own(&self, run: RunId) -> impl Future<Output = Result<Epoch, Error>> + Send;
+
+    /// Puts offers on their queues, all or none; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when `epoch` is not the run's newest.
+    fn dispatch(
+        &self,
+        epoch: Epoch,
+        offers: Vec<Offer>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Asks whoever runs the attempt to stop, and takes it off its queue if nobody does.
+    fn stop(&self, queue: &str, key: AttemptKey) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Stores a verdict, create-only by attempt: the first one stored is the truth.
+    fn record(
+        &self,
+        queue: &str,
+        verdict: Verdict,
+    ) -> impl Future<Output = Result<Recorded, Error>> + Send;
+
+    /// The stored verdicts of these attempts, in the same order; `None` where none is stored.
+    fn verdicts(
+        &self,
+        keys: Vec<(String, AttemptKey)>,
+    ) -> impl Future<Output = Result<Vec<Option<Stored<Verdict>>>, Error>> + Send;
+
+    /// The news of a run from its first verdict on.
+    fn follow(&self, run: RunId) -> impl Future<Output = Result<Self::Follow, Error>> + Send;
+
+    /// The next offer of these queues, by priority, that a seat is free for. Waits; cancel-safe.
+    fn claim(&self, queues: &[String]) -> impl Future<Output = Result<Self::Claim, Error>> + Send;
+
+    /// Requests to stop attempts, from now on.
+    fn stops(&self) -> impl Future<Output = Result<Self::Stops, Error>> + Send;
+
+    /// Says that an attempt began. Best effort.
+    fn started(&self, started: Started) -> impl Future<Output = ()> + Send;
+
+    /// Stores a request to cancel a run; the first one stands.
+    fn cancel(
+        &self,
+        cancellation: Cancellation,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Replaces the record that lists and progress bars read.
+    fn report(&self, record: RunRecord) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The record of a run, if it has one.
+    fn record_of(
+        &self,
+        run: RunId,
+    ) -> impl Future<Output = Result<Option<RunRecord>, Error>> + Send;
+
+    /// Stores the end of a run, create-only, and forgets its offers and verdicts.
+    fn end(&self, end: End) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Waits until the run has its end. Cancel-safe.
+    fn ended(&self, run: RunId) -> impl Future<Output = Result<End, Error>> + Send;
+}

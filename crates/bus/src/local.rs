@@ -1,0 +1,304 @@
+//! The road inside one process: the same promises as the fleet's, for as long as the process lives.
+
+mod claims;
+mod queues;
+mod run_log;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::{
+    AttemptKey, Cancellation, End, Epoch, Offer, RunId, RunRecord, Sequence, Started, Stored,
+    Submission, Timestamp, Verdict, codec,
+};
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+
+pub use claims::{LocalClaim, LocalRunClaim, LocalStops};
+pub use run_log::LocalFollow;
+
+use crate::{Accepted, Bus, Error, Recorded};
+use queues::Queues;
+use run_log::RunLog;
+
+/// How long a claim lasts without a word from its holder.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// Stop requests a slow listener may lag behind before it is told that it missed some.
+const STOPS: usize = 4096;
+
+/// A road for coordinators, workers and clients of one process.
+///
+/// Messages are encoded and decoded as on the wire, so what cannot travel fails here as well.
+#[derive(Debug, Clone)]
+pub struct LocalBus {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Counts changes that a waiting claim may care about.
+    changes: watch::Sender<u64>,
+    stops: broadcast::Sender<AttemptKey>,
+    /// Wall clock at `born`; from there on time is tokio's, so that tests can pause it.
+    epoch: Timestamp,
+    born: Instant,
+}
+
+#[derive(Debug)]
+struct State {
+    queues: Queues,
+    runs: HashMap<RunId, Running>,
+    unclaimed: VecDeque<RunId>,
+    submitted: u64,
+}
+
+#[derive(Debug)]
+struct Running {
+    submission: Bytes,
+    sequence: Sequence,
+    at: Timestamp,
+    epoch: Epoch,
+    /// `None` once the run has ended.
+    log: Option<Arc<RunLog>>,
+    record: Option<RunRecord>,
+    end: watch::Sender<Option<End>>,
+}
+
+impl Default for LocalBus {
+    fn default() -> Self {
+        Self::new(LEASE)
+    }
+}
+
+impl LocalBus {
+    /// An empty road whose leases last `lease`.
+    #[must_use]
+    pub fn new(lease: Duration) -> Self {
+        let state = State {
+            queues: Queues::new(lease),
+            runs: HashMap::new(),
+            unclaimed: VecDeque::new(),
+            submitted: 0,
+        };
+        let shared = Shared {
+            state: Mutex::new(state),
+            changes: watch::Sender::new(0),
+            stops: broadcast::Sender::new(STOPS),
+            epoch: Timestamp::now(),
+            born: Instant::now(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code below panics while it holds the lock, so a poisoned state is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.epoch.after(self.born.elapsed())
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn log(&self, run: RunId) -> Result<Arc<RunLog>, Error> {
+        let state = self.state();
+        let running = state.runs.get(&run).ok_or(Error::UnknownRun(run))?;
+        running.log.clone().ok_or(Error::UnknownRun(run))
+    }
+}
+
+impl Bus for LocalBus {
+    type RunClaim = LocalRunClaim;
+    type Claim = LocalClaim;
+    type Follow = LocalFollow;
+    type Stops = LocalStops;
+
+    fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    async fn declare(&self, queues: &BTreeMap<String, Option<u32>>) -> Result<(), Error> {
+        let mut state = self.shared.state();
+        for (name, limit) in queues {
+            state.queues.declare(name, *limit);
+        }
+        drop(state);
+        self.shared.changed();
+        Ok(())
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Accepted, Error> {
+        let run = submission.run;
+        let bytes = Bytes::from(codec::encode(&submission)?);
+        let at = self.shared.now();
+        let mut state = self.shared.state();
+        if state.runs.contains_key(&run) {
+            return Ok(Accepted::Already);
+        }
+        state.submitted += 1;
+        let running = Running {
+            submission: bytes,
+            sequence: Sequence(state.submitted),
+            at,
+            epoch: Epoch(0),
+            log: Some(RunLog::new()),
+            record: None,
+            end: watch::Sender::new(None),
+        };
+        state.runs.insert(run, running);
+        state.unclaimed.push_back(run);
+        drop(state);
+        self.shared.changed();
+        Ok(Accepted::New)
+    }
+
+    async fn next_run(&self) -> Result<LocalRunClaim, Error> {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if let Some(claim) = claims::take_run(&self.shared)? {
+                return Ok(claim);
+            }
+            changes.changed().await.map_err(|_| Error::Closed)?;
+        }
+    }
+
+    async fn own(&self, run: RunId) -> Result<Epoch, Error> {
+        let mut state = self.shared.state();
+        let running = state.runs.get_mut(&run).ok_or(Error::UnknownRun(run))?;
+        running.epoch = Epoch(running.epoch.0 + 1);
+        Ok(running.epoch)
+    }
+
+    async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
+        let encoded =
+            offers.iter().map(|offer| codec::encode(offer).map(Bytes::from)).collect::<Vec<_>>();
+        let mut state = self.shared.state();
+        for offer in &offers {
+            let running = state.runs.get(&offer.run).ok_or(Error::UnknownRun(offer.run))?;
+            if running.epoch != epoch {
+                return Err(Error::Fenced(offer.run));
+            }
+        }
+        let encoded = encoded.into_iter().collect::<Result<Vec<_>, _>>()?;
+        for (offer, bytes) in offers.iter().zip(encoded) {
+            state.queues.put(offer.key(), &offer.queue, offer.priority, bytes);
+        }
+        drop(state);
+        self.shared.changed();
+        Ok(())
+    }
+
+    async fn stop(&self, _queue: &str, key: AttemptKey) -> Result<(), Error> {
+        self.shared.state().queues.withdraw(key);
+        // Nobody listening is no fault: then nobody runs it either.
+        let _ = self.shared.stops.send(key);
+        self.shared.changed();
+        Ok(())
+    }
+
+    async fn record(&self, _queue: &str, verdict: Verdict) -> Result<Recorded, Error> {
+        let bytes = Bytes::from(codec::encode(&verdict)?);
+        let log = match self.shared.log(verdict.run) {
+            Ok(log) => log,
+            // The run is over: whatever it needed is stored, so this verdict is late.
+            Err(Error::UnknownRun(_)) => return Ok(Recorded::Refused),
+            Err(error) => return Err(error),
+        };
+        Ok(log.verdict(verdict.key(), self.shared.now(), bytes))
+    }
+
+    async fn verdicts(
+        &self,
+        keys: Vec<(String, AttemptKey)>,
+    ) -> Result<Vec<Option<Stored<Verdict>>>, Error> {
+        let Some((_, first)) = keys.first() else { return Ok(Vec::new()) };
+        let log = self.shared.log(first.run)?;
+        keys.iter().map(|(_, key)| log.stored_verdict(*key)).collect()
+    }
+
+    async fn follow(&self, run: RunId) -> Result<LocalFollow, Error> {
+        Ok(self.shared.log(run)?.follow(self.shared.now()))
+    }
+
+    async fn claim(&self, queues: &[String]) -> Result<LocalClaim, Error> {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if let Some(claim) = claims::take(&self.shared, queues)? {
+                return Ok(claim);
+            }
+            let expiry = self.shared.state().queues.next_expiry();
+            tokio::select! {
+                changed = changes.changed() => changed.map_err(|_| Error::Closed)?,
+                () = reached(expiry) => {}
+            }
+        }
+    }
+
+    async fn stops(&self) -> Result<LocalStops, Error> {
+        Ok(LocalStops::new(self.shared.stops.subscribe()))
+    }
+
+    async fn started(&self, started: Started) {
+        let (Ok(bytes), Ok(log)) = (codec::encode(&started), self.shared.log(started.key.run))
+        else {
+            return;
+        };
+        log.started(self.shared.now(), Bytes::from(bytes));
+    }
+
+    async fn cancel(&self, cancellation: Cancellation) -> Result<(), Error> {
+        let bytes = Bytes::from(codec::encode(&cancellation)?);
+        self.shared.log(cancellation.run)?.cancelled(self.shared.now(), bytes);
+        Ok(())
+    }
+
+    async fn report(&self, record: RunRecord) -> Result<(), Error> {
+        let mut state = self.shared.state();
+        let running = state.runs.get_mut(&record.run).ok_or(Error::UnknownRun(record.run))?;
+        running.record = Some(record);
+        Ok(())
+    }
+
+    async fn record_of(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
+        Ok(self.shared.state().runs.get(&run).and_then(|running| running.record.clone()))
+    }
+
+    async fn end(&self, end: End) -> Result<(), Error> {
+        let mut state = self.shared.state();
+        let running = state.runs.get_mut(&end.run).ok_or(Error::UnknownRun(end.run))?;
+        running.log = None;
+        running.submission = Bytes::new();
+        running.end.send_if_modified(|slot| {
+            let first = slot.is_none();
+            slot.get_or_insert(end);
+            first
+        });
+        Ok(())
+    }
+
+    async fn ended(&self, run: RunId) -> Result<End, Error> {
+        let mut end = {
+            let state = self.shared.state();
+            state.runs.get(&run).ok_or(Error::UnknownRun(run))?.end.subscribe()
+        };
+        let found = end.wait_for(Option::is_some).await.map_err(|_| Error::Closed)?;
+        found.clone().ok_or(Error::Closed)
+    }
+}
+
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

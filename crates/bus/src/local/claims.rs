@@ -1,0 +1,126 @@
+//! What a holder of a local submission or offer has in hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{AttemptKey, Offer, Stored, codec};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::queues::Token;
+use super::Shared;
+use crate::{Claim, Error, RunClaim, Stops, StoredSubmission};
+
+/// A submission. In one process its coordinator cannot die alone, so the lease is for ever.
+#[derive(Debug)]
+pub struct LocalRunClaim {
+    submission: StoredSubmission,
+}
+
+pub(super) fn take_run(shared: &Shared) -> Result<Option<LocalRunClaim>, Error> {
+    let mut state = shared.state();
+    let Some(run) = state.unclaimed.pop_front() else { return Ok(None) };
+    let running = state.runs.get(&run).ok_or(Error::UnknownRun(run))?;
+    let body = codec::decode(&running.submission)?;
+    let submission = Stored { sequence: running.sequence, at: running.at, body };
+    Ok(Some(LocalRunClaim { submission }))
+}
+
+impl RunClaim for LocalRunClaim {
+    fn submission(&self) -> &StoredSubmission {
+        &self.submission
+    }
+
+    async fn extend(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn ack(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// An offer under lease.
+#[derive(Debug)]
+pub struct LocalClaim {
+    shared: Arc<Shared>,
+    offer: Offer,
+    deliveries: u32,
+    token: Token,
+    lease: Duration,
+}
+
+pub(super) fn take(shared: &Arc<Shared>, queues: &[String]) -> Result<Option<LocalClaim>, Error> {
+    let (handed, lease) = {
+        let mut state = shared.state();
+        let handed = state.queues.take(queues, Instant::now());
+        (handed, state.queues.lease())
+    };
+    let Some(handed) = handed else { return Ok(None) };
+    let offer = codec::decode(&handed.bytes)?;
+    Ok(Some(LocalClaim {
+        shared: Arc::clone(shared),
+        offer,
+        deliveries: handed.deliveries,
+        token: handed.token,
+        lease,
+    }))
+}
+
+impl Claim for LocalClaim {
+    fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    fn deliveries(&self) -> u32 {
+        self.deliveries
+    }
+
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    async fn extend(&self) -> Result<(), Error> {
+        let held = self.shared.state().queues.extend(self.offer.key(), self.token, Instant::now());
+        if held { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    async fn ack(self) -> Result<(), Error> {
+        // As on JetStream, an ack is not fenced: it is given only once a verdict is stored, and
+        // then nobody needs the offer any more.
+        self.shared.state().queues.remove(self.offer.key());
+        self.shared.changed();
+        Ok(())
+    }
+
+    async fn release(self) -> Result<(), Error> {
+        self.shared.state().queues.release(self.offer.key(), self.token);
+        self.shared.changed();
+        Ok(())
+    }
+}
+
+/// Requests to stop attempts.
+#[derive(Debug)]
+pub struct LocalStops {
+    requests: broadcast::Receiver<AttemptKey>,
+}
+
+impl LocalStops {
+    pub(super) const fn new(requests: broadcast::Receiver<AttemptKey>) -> Self {
+        Self { requests }
+    }
+}
+
+impl Stops for LocalStops {
+    async fn next(&mut self) -> Result<AttemptKey, Error> {
+        loop {
+            match self.requests.recv().await {
+                Ok(key) => return Ok(key),
+                // What was missed is sealed by its coordinator after the grace.
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return Err(Error::Closed),
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What is always true of a run: written once, checked by tests, the simulator and debug builds.
+
+use alt::TaskIndex;
+use protocol::Counts;
+
+use crate::run::{count_of, timer_of};
+use crate::{Run, TaskState};
+
+/// Walks the whole state. The text names the first thing that is not as it must be.
+///
+/// # Errors
+/// The broken invariant, with the task.
+pub fn check(run: &Run) -> Result<(), String> {
+    let mut counts = Counts::default();
+    let mut timers = 0;
+    for (index, state) in run.states().iter().enumerate() {
+        let task = TaskIndex(u32::try_from(index).unwrap_or(u32::MAX));
+        *count_of(&mut counts, state) += 1;
+        check_dependencies(run, task, *state)?;
+        if let Some(at) = timer_of(state) {
+            timers += 1;
+            if !run.timers().contains(&(at, task)) {
+                return Err(format!("task {index} waits for {at} and no timer is set"));
+            }
+        }
+    }
+    if counts != run.counts() {
+        return Err(format!("counts are {:?} and the states add up to {counts:?}", run.counts()));
+    }
+    if timers != run.timers().len() {
+        return Err(format!("{} timers for {timers} waiting tasks", run.timers().len()));
+    }
+    if counts.offered + counts.running > run.plan().window() {
+        return Err(format!("{} offers in a window of {}", counts.offered, run.plan().window()));
+    }
+    if run.is_finished() && counts.decided() != counts.total() {
+        return Err("finished before every task was decided".to_owned());
+    }
+    Ok(())
+}
+
+fn check_dependencies(run: &Run, task: TaskIndex, state: TaskState) -> Result<(), String> {
+    let dependencies = run.plan().alt().graph().dependencies(task);
+    let open = dependencies
+        .iter()
+        .filter(|d| !matches!(run.state(**d), TaskState::Completed { .. }))
+        .count();
+    match state {
+        TaskState::Waiting { unfinished } if unfinished as usize != open => {
+            Err(format!("task {} waits for {unfinished} tasks and {open} are open", task.0))
+        }
+        TaskState::Waiting { .. } if open == 0 => {
+            Err(format!("task {} waits for nothing", task.0))
+        }
+        TaskState::Waiting { .. } | TaskState::Cancelled { .. } => Ok(()),
+        _ if open > 0 => Err(format!("task {} is {} too early", task.0, state.name())),
+        _ => Ok(()),
+    }
+}

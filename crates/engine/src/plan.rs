@@ -1,0 +1,134 @@
+//! A validated ALT turned into what the run needs: budgets, queues and order, by task index.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alt::{Alt, Mode, Priority, TaskIndex};
+use protocol::{Catalogue, JobPolicy, RunId, limits};
+
+use crate::Chaos;
+
+/// What one task may spend and where it waits.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    retries: u8,
+    /// Index into [`Plan::queues`].
+    queue: u16,
+}
+
+/// All that is fixed about a run before it starts.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    run: RunId,
+    alt: Arc<Alt>,
+    chaos: Option<Chaos>,
+    window: u32,
+    budgets: Vec<Budget>,
+    queues: Vec<String>,
+}
+
+impl Plan {
+    /// Plans one run of `alt` on a fleet that has the jobs of `catalogue`.
+    ///
+    /// A file in chaos mode draws from the run id unless [`Plan::with_chaos`] says otherwise.
+    #[must_use]
+    pub fn new(run: RunId, alt: Arc<Alt>, catalogue: &Catalogue) -> Self {
+        let plain = JobPolicy::default();
+        let mut queues = Vec::new();
+        let mut known = BTreeMap::new();
+        let mut budgets = Vec::with_capacity(alt.file().tasks.len());
+        for task in &alt.file().tasks {
+            let policy = catalogue.0.get(&task.job).unwrap_or(&plain);
+            // A job with a limit keeps its own queue, whatever the task asks: the limit must hold.
+            let asked = task.queue.as_ref().filter(|_| policy.max_concurrent.is_none());
+            let name = asked.unwrap_or(&policy.queue);
+            let queue = *known.entry(name.clone()).or_insert_with(|| {
+                queues.push(name.clone());
+                u16::try_from(queues.len() - 1).unwrap_or(0)
+            });
+            budgets.push(Budget { retries: task.retry_count.unwrap_or(policy.retries), queue });
+        }
+        let file = alt.file();
+        let chaos = (file.mode == Mode::Chaos)
+            .then(|| Chaos { seed: run.seed(), level: file.chaos_level.unwrap_or(5) });
+        let window = u32::try_from(limits::WINDOW).unwrap_or(u32::MAX);
+        Self { run, alt, chaos, window, budgets, queues }
+    }
+
+    /// The same plan with at most `window` attempts outstanding; 1 or more.
+    #[must_use]
+    pub fn with_window(mut self, window: u32) -> Self {
+        self.window = window.max(1);
+        self
+    }
+
+    /// The same plan, disturbed from this seed.
+    #[must_use]
+    pub const fn with_chaos(mut self, chaos: Chaos) -> Self {
+        self.chaos = Some(chaos);
+        self
+    }
+
+    /// The run.
+    #[must_use]
+    pub const fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The file.
+    #[must_use]
+    pub const fn alt(&self) -> &Arc<Alt> {
+        &self.alt
+    }
+
+    /// Whether and how the run is disturbed.
+    #[must_use]
+    pub const fn chaos(&self) -> Option<Chaos> {
+        self.chaos
+    }
+
+    /// Tasks in the file.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.budgets.len()
+    }
+
+    /// Whether the file has no task.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.budgets.is_empty()
+    }
+
+    /// Extra attempts the task may have after a failure or timeout.
+    #[must_use]
+    pub fn retries(&self, task: TaskIndex) -> u8 {
+        self.budgets[task.get()].retries
+    }
+
+    /// The queue the task's attempts wait on.
+    #[must_use]
+    pub fn queue(&self, task: TaskIndex) -> &str {
+        &self.queues[usize::from(self.budgets[task.get()].queue)]
+    }
+
+    pub(crate) const fn window(&self) -> u32 {
+        self.window
+    }
+
+    /// Where the task stands among ready ones: priority, then critical path, then file order.
+    pub(crate) fn order(&self, task: TaskIndex) -> Order {
+        let among_equals = match self.chaos {
+            Some(chaos) => chaos.order(task),
+            None => u32::MAX - self.alt.graph().rank(task),
+        };
+        Order { priority: self.alt.file().tasks[task.get()].priority, among_equals, task }
+    }
+}
+
+/// The key of the ready queue: least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Order {
+    priority: Priority,
+    among_equals: u32,
+    pub(crate) task: TaskIndex,
+}

@@ -1,0 +1,367 @@
+//! One run: what happened goes in, what to do comes out, and nothing else is done.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use alt::TaskIndex;
+use protocol::{Attempt, Counts, Outcome, Timestamp, limits};
+
+use crate::plan::Order;
+use crate::task::{Spent, decide};
+use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict, delay_after};
+
+/// The state of one execution of an ALT.
+///
+/// Use: tell it all that is stored ([`Run::handle`] in stream order), then [`Event::Begin`]; after
+/// every event take effects until [`Run::poll_effect`] has none. Cost per event is constant, but
+/// for the logarithm of the ready queue.
+#[derive(Debug)]
+pub struct Run {
+    plan: Plan,
+    phase: Phase,
+    tasks: Vec<TaskState>,
+    spent: Vec<Spent>,
+    ready_at: Vec<Timestamp>,
+    ready: BinaryHeap<Reverse<Order>>,
+    /// Exactly the moments in `Backoff::until` and `Running::deadline`.
+    timers: BTreeSet<(Timestamp, TaskIndex)>,
+    effects: VecDeque<Effect>,
+    counts: Counts,
+    started: Timestamp,
+    latest: Timestamp,
+}
+
+/// Where the run as a whole stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Being told what is stored: nothing is to be done yet.
+    Replaying { cancelling: bool },
+    /// Tasks run.
+    Running,
+    /// Somebody asked for an end: nothing new is dispatched.
+    Cancelling,
+    /// All tasks are decided and the finish was asked for.
+    Finished,
+}
+
+impl Run {
+    /// A run whose submission was stored at `started`. Silent until [`Event::Begin`].
+    #[must_use]
+    pub fn new(plan: Plan, started: Timestamp) -> Self {
+        let count = plan.len();
+        let total = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut run = Self {
+            phase: Phase::Replaying { cancelling: false },
+            tasks: Vec::with_capacity(count),
+            spent: vec![Spent::default(); count],
+            ready_at: vec![started; count],
+            ready: BinaryHeap::new(),
+            timers: BTreeSet::new(),
+            effects: VecDeque::new(),
+            counts: Counts { waiting: total, ..Counts::default() },
+            started,
+            latest: started,
+            plan,
+        };
+        for index in 0..total {
+            let unfinished = run.plan.alt().graph().dependencies(TaskIndex(index)).len();
+            let unfinished = u32::try_from(unfinished).unwrap_or(u32::MAX);
+            run.tasks.push(TaskState::Waiting { unfinished });
+        }
+        for index in (0..total).map(TaskIndex) {
+            if run.tasks[index.get()] == (TaskState::Waiting { unfinished: 0 }) {
+                run.make_ready(index, Attempt::FIRST);
+            }
+        }
+        run
+    }
+
+    /// Takes note of what happened at `at`. Late and repeated news change nothing.
+    pub fn handle(&mut self, at: Timestamp, event: Event) {
+        // One stream's times never run backwards for us, even where two servers' clocks differ.
+        self.latest = self.latest.max(at);
+        match event {
+            Event::Begin => self.begin(),
+            Event::Started { task, attempt, timeout_ms } => self.started(task, attempt, timeout_ms),
+            Event::Verdict { task, attempt, verdict } => self.verdict(task, attempt, verdict),
+            Event::CancelAsked => self.cancel(),
+            Event::TimePassed => self.time_passed(),
+        }
+        self.dispatch_ready();
+        self.finish_if_decided();
+    }
+
+    /// When [`Event::TimePassed`] is due if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn begin(&mut self) {
+        if let Phase::Replaying { cancelling } = self.phase {
+            self.phase = if cancelling { Phase::Cancelling } else { Phase::Running };
+        }
+    }
+
+    fn started(&mut self, task: TaskIndex, attempt: Attempt, timeout_ms: u64) {
+        let Some(&state) = self.tasks.get(task.get()) else { return };
+        if state != (TaskState::Offered { attempt }) {
+            return;
+        }
+        let grace = if self.phase == Phase::Cancelling {
+            limits::STOP_GRACE_MS
+        } else {
+            timeout_ms.saturating_add(limits::SEAL_GRACE_MS)
+        };
+        let deadline = self.latest.after(Duration::from_millis(grace));
+        self.set(task, TaskState::Running { attempt, deadline });
+    }
+
+    fn verdict(&mut self, task: TaskIndex, attempt: Attempt, verdict: Verdict) {
+        let Some(state) = self.tasks.get(task.get()) else { return };
+        if state.open_attempt() != Some(attempt) {
+            return;
+        }
+        let spent = &mut self.spent[task.get()];
+        match verdict.outcome {
+            Outcome::Failed | Outcome::Timeout => spent.failures += 1,
+            Outcome::Lost => spent.lost += 1,
+            Outcome::Ok | Outcome::Cancelled => {}
+        }
+        let (spent, at) = (*spent, self.latest);
+        match decide(verdict, spent, self.plan.retries(task), self.is_cancelling()) {
+            Decision::Complete => {
+                self.set(task, TaskState::Completed { attempt, at });
+                self.release_dependents(task);
+            }
+            Decision::RetryLater => {
+                let until = at.after(delay_after(self.plan.run(), task, attempt));
+                self.set(task, TaskState::Backoff { attempt: attempt.next(), until });
+            }
+            Decision::RetryNow => self.make_ready(task, attempt.next()),
+            Decision::Fail => self.end_badly(task, TaskState::Failed { attempt, at }),
+            Decision::TimeOut => self.end_badly(task, TaskState::TimedOut { attempt, at }),
+            Decision::Cancel => {
+                let attempt = Some(attempt);
+                self.end_badly(task, TaskState::Cancelled { cause: None, attempt, at });
+            }
+        }
+    }
+
+    fn release_dependents(&mut self, task: TaskIndex) {
+        let alt = self.plan.alt().clone();
+        for &dependent in alt.graph().dependents(task) {
+            // A dependent that another failure cancelled stays cancelled.
+            if let TaskState::Waiting { unfinished } = self.tasks[dependent.get()] {
+                if unfinished == 1 {
+                    self.make_ready(dependent, Attempt::FIRST);
+                } else {
+                    self.tasks[dependent.get()] = TaskState::Waiting { unfinished: unfinished - 1 };
+                }
+            }
+        }
+    }
+
+    /// Decides `task` as `end` and cancels all that needed it, with `task` as the cause.
+    fn end_badly(&mut self, task: TaskIndex, end: TaskState) {
+        self.set(task, end);
+        // When the run itself is cancelled no task is to blame; the sweep below took the rest.
+        let cause = (!self.is_cancelling()).then_some(task);
+        let alt = self.plan.alt().clone();
+        let mut open = vec![task];
+        while let Some(failed) = open.pop() {
+            for &dependent in alt.graph().dependents(failed) {
+                if matches!(self.tasks[dependent.get()], TaskState::Waiting { .. }) {
+                    let at = self.latest;
+                    self.set(dependent, TaskState::Cancelled { cause, attempt: None, at });
+                    open.push(dependent);
+                }
+            }
+        }
+    }
+
+    fn cancel(&mut self) {
+        match &mut self.phase {
+            Phase::Replaying { cancelling } => *cancelling = true,
+            Phase::Running => self.phase = Phase::Cancelling,
+            Phase::Cancelling | Phase::Finished => return,
+        }
+        let at = self.latest;
+        for index in 0..u32::try_from(self.tasks.len()).unwrap_or(u32::MAX) {
+            let task = TaskIndex(index);
+            match self.tasks[task.get()] {
+                TaskState::Offered { attempt } => self.seal_cancelled(task, attempt),
+                TaskState::Running { attempt, .. } => {
+                    let deadline = at.after(Duration::from_millis(limits::STOP_GRACE_MS));
+                    self.set(task, TaskState::Running { attempt, deadline });
+                    self.effects.push_back(Effect::Stop { task, attempt });
+                }
+                TaskState::Waiting { .. } | TaskState::Ready { .. } => {
+                    self.set(task, TaskState::Cancelled { cause: None, attempt: None, at });
+                }
+                TaskState::Backoff { attempt, .. } => {
+                    let attempt = Attempt::new(attempt.get() - 1);
+                    self.set(task, TaskState::Cancelled { cause: None, attempt, at });
+                }
+                TaskState::Completed { .. }
+                | TaskState::Failed { .. }
+                | TaskState::TimedOut { .. }
+                | TaskState::Cancelled { .. } => {}
+            }
+        }
+        self.ready.clear();
+    }
+
+    fn seal_cancelled(&mut self, task: TaskIndex, attempt: Attempt) {
+        self.set(task, TaskState::Offered { attempt });
+        self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome: Outcome::Cancelled }));
+        self.effects.push_back(Effect::Stop { task, attempt });
+    }
+
+    fn time_passed(&mut self) {
+        while let Some(&(due, task)) = self.timers.first().filter(|(due, _)| *due <= self.latest) {
+            self.timers.remove(&(due, task));
+            match self.tasks[task.get()] {
+                TaskState::Backoff { attempt, .. } => self.make_ready(task, attempt),
+                TaskState::Running { attempt, .. } => {
+                    let cancelling = self.is_cancelling();
+                    let outcome = if cancelling { Outcome::Cancelled } else { Outcome::Timeout };
+                    // Back to Offered: the seal's verdict returns through the stream, and another
+                    // `Started` cannot re-arm a deadline that has passed.
+                    self.set(task, TaskState::Offered { attempt });
+                    self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome }));
+                    self.effects.push_back(Effect::Stop { task, attempt });
+                }
+                _ => debug_assert!(false, "a timer belongs to a task that waits for it"),
+            }
+        }
+    }
+
+    fn make_ready(&mut self, task: TaskIndex, attempt: Attempt) {
+        self.set(task, TaskState::Ready { attempt });
+        self.ready_at[task.get()] = if attempt == Attempt::FIRST {
+            self.latest
+        } else {
+            self.ready_at[task.get()]
+        };
+        self.ready.push(Reverse(self.plan.order(task)));
+    }
+
+    fn dispatch_ready(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        while self.counts.offered + self.counts.running < self.plan.window() {
+            let Some(Reverse(order)) = self.ready.pop() else { return };
+            let task = order.task;
+            // Entries of tasks that a replayed verdict decided meanwhile are stale.
+            let TaskState::Ready { attempt } = self.tasks[task.get()] else { continue };
+            self.set(task, TaskState::Offered { attempt });
+            let retries = self.plan.retries(task);
+            let perturbation =
+                self.plan.chaos().and_then(|chaos| chaos.perturbation(task, attempt, retries));
+            self.effects.push_back(Effect::Dispatch(Dispatch { task, attempt, perturbation }));
+        }
+    }
+
+    fn finish_if_decided(&mut self) {
+        let active = matches!(self.phase, Phase::Running | Phase::Cancelling);
+        if active && self.counts.decided() == self.counts.total() {
+            self.phase = Phase::Finished;
+            self.effects.push_back(Effect::Finish);
+        }
+    }
+
+    /// The one place where a task's state changes: counts and timers follow here.
+    fn set(&mut self, task: TaskIndex, next: TaskState) {
+        let state = &mut self.tasks[task.get()];
+        debug_assert!(!state.is_decided(), "a decided task is never changed");
+        if let Some(at) = timer_of(state) {
+            self.timers.remove(&(at, task));
+        }
+        *count_of(&mut self.counts, state) -= 1;
+        *state = next;
+        *count_of(&mut self.counts, state) += 1;
+        if let Some(at) = timer_of(state) {
+            self.timers.insert((at, task));
+        }
+    }
+
+    const fn is_cancelling(&self) -> bool {
+        matches!(self.phase, Phase::Cancelling | Phase::Replaying { cancelling: true })
+    }
+
+    /// What is fixed about the run.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Where a task stands.
+    #[must_use]
+    pub fn state(&self, task: TaskIndex) -> TaskState {
+        self.tasks[task.get()]
+    }
+
+    /// When the task's dependencies had all completed; the run's start until then.
+    #[must_use]
+    pub fn ready_at(&self, task: TaskIndex) -> Timestamp {
+        self.ready_at[task.get()]
+    }
+
+    /// How many tasks are in each state.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// When the submission was stored.
+    #[must_use]
+    pub const fn started_at(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Whether all tasks are decided.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished)
+    }
+
+    pub(crate) fn states(&self) -> &[TaskState] {
+        &self.tasks
+    }
+
+    pub(crate) const fn timers(&self) -> &BTreeSet<(Timestamp, TaskIndex)> {
+        &self.timers
+    }
+}
+
+/// The moment a state waits for.
+pub(crate) const fn timer_of(state: &TaskState) -> Option<Timestamp> {
+    match *state {
+        TaskState::Backoff { until, .. } => Some(until),
+        TaskState::Running { deadline, .. } => Some(deadline),
+        _ => None,
+    }
+}
+
+/// The count a state belongs to.
+pub(crate) const fn count_of<'a>(counts: &'a mut Counts, state: &TaskState) -> &'a mut u32 {
+    match state {
+        TaskState::Waiting { .. } => &mut counts.waiting,
+        TaskState::Ready { .. } => &mut counts.ready,
+        TaskState::Backoff { .. } => &mut counts.backoff,
+        TaskState::Offered { .. } => &mut counts.offered,
+        TaskState::Running { .. } => &mut counts.running,
+        TaskState::Completed { .. } => &mut counts.completed,
+        TaskState::Failed { .. } => &mut counts.failed,
+        TaskState::TimedOut { .. } => &mut counts.timeout,
+        TaskState::Cancelled { .. } => &mut counts.cancelled,
+    }
+}

@@ -1,0 +1,172 @@
+//! The life of one task: its states, and the only table of what a verdict leads to.
+
+use alt::TaskIndex;
+use protocol::{Attempt, Outcome, Timestamp, limits};
+
+/// Where a task stands. Each variant holds exactly what is true then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// Some dependencies have not completed.
+    Waiting {
+        /// How many.
+        unfinished: u32,
+    },
+    /// Waits for its place in the window.
+    Ready {
+        /// The attempt to dispatch.
+        attempt: Attempt,
+    },
+    /// Between a failed attempt and the next.
+    Backoff {
+        /// The attempt to come.
+        attempt: Attempt,
+        /// When it is due.
+        until: Timestamp,
+    },
+    /// On its queue, or with a worker that has not said so.
+    Offered {
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// With a worker.
+    Running {
+        /// The attempt.
+        attempt: Attempt,
+        /// When the coordinator gives it a verdict in the worker's place.
+        deadline: Timestamp,
+    },
+    /// Decided. Never left.
+    Completed {
+        /// The attempt that ended well.
+        attempt: Attempt,
+        /// When.
+        at: Timestamp,
+    },
+    /// Decided: retries used up, or not worth another. Never left.
+    Failed {
+        /// The last attempt.
+        attempt: Attempt,
+        /// When.
+        at: Timestamp,
+    },
+    /// Decided: ran out of time and of retries. Never left.
+    TimedOut {
+        /// The last attempt.
+        attempt: Attempt,
+        /// When.
+        at: Timestamp,
+    },
+    /// Decided without completing. Never left.
+    Cancelled {
+        /// The task whose failure caused it; `None` when the run was cancelled.
+        cause: Option<TaskIndex>,
+        /// The last attempt that was dispatched, if any was.
+        attempt: Option<Attempt>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl TaskState {
+    /// Whether the task's end is decided.
+    #[must_use]
+    pub const fn is_decided(&self) -> bool {
+        matches!(
+            self,
+            Self::Completed { .. }
+                | Self::Failed { .. }
+                | Self::TimedOut { .. }
+                | Self::Cancelled { .. }
+        )
+    }
+
+    /// The attempt a verdict may still decide.
+    #[must_use]
+    pub const fn open_attempt(&self) -> Option<Attempt> {
+        match *self {
+            // Ready and Backoff too: at recovery the verdict is told before the dispatch is known.
+            Self::Ready { attempt }
+            | Self::Backoff { attempt, .. }
+            | Self::Offered { attempt }
+            | Self::Running { attempt, .. } => Some(attempt),
+            Self::Waiting { .. }
+            | Self::Completed { .. }
+            | Self::Failed { .. }
+            | Self::TimedOut { .. }
+            | Self::Cancelled { .. } => None,
+        }
+    }
+
+    /// Whether an attempt of it counts against the window.
+    #[must_use]
+    pub const fn is_outstanding(&self) -> bool {
+        matches!(self, Self::Offered { .. } | Self::Running { .. })
+    }
+
+    /// The word for people and pictures.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "waiting",
+            Self::Ready { .. } => "ready",
+            Self::Backoff { .. } => "backoff",
+            Self::Offered { .. } => "offered",
+            Self::Running { .. } => "running",
+            Self::Completed { .. } => "completed",
+            Self::Failed { .. } => "failed",
+            Self::TimedOut { .. } => "timeout",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+}
+
+/// What the engine needs of a stored verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the attempt ended.
+    pub outcome: Outcome,
+    /// Whether another attempt could end otherwise.
+    pub retryable: bool,
+}
+
+/// What a verdict leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The task completed.
+    Complete,
+    /// Another attempt, after the usual wait.
+    RetryLater,
+    /// Another attempt at once: the worker was at fault, not the task.
+    RetryNow,
+    /// The task failed.
+    Fail,
+    /// The task ran out of time.
+    TimeOut,
+    /// The task was stopped.
+    Cancel,
+}
+
+/// Attempts a task has used, by who was to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Spent {
+    /// Failures and timeouts: charged to the task's retries.
+    pub(crate) failures: u16,
+    /// Workers lost: charged to a budget of their own.
+    pub(crate) lost: u8,
+}
+
+/// The one table: (verdict, budgets, whether the run is being cancelled) to decision.
+pub(crate) fn decide(verdict: Verdict, spent: Spent, retries: u8, cancelling: bool) -> Decision {
+    let may_retry = !cancelling && spent.failures <= u16::from(retries);
+    match verdict.outcome {
+        Outcome::Ok => Decision::Complete,
+        Outcome::Cancelled => Decision::Cancel,
+        Outcome::Failed if verdict.retryable && may_retry => Decision::RetryLater,
+        Outcome::Failed => Decision::Fail,
+        Outcome::Timeout if may_retry => Decision::RetryLater,
+        Outcome::Timeout => Decision::TimeOut,
+        Outcome::Lost if cancelling => Decision::Cancel,
+        Outcome::Lost if u32::from(spent.lost) < limits::LOST_WORKERS => Decision::RetryNow,
+        Outcome::Lost => Decision::Fail,
+    }
+}

@@ -1,0 +1,1 @@
+//! How a job is declared: the #[job] attribute.

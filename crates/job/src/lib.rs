@@ -1,0 +1,1 @@
+//! What an author writes: the Job trait, its Context, and the registry of jobs.

@@ -1,0 +1,1 @@
+//! What came of it: the LAST file, its picture and its summary.

@@ -1,0 +1,21 @@
+//! What is said: ids, messages, subjects, codec, limits.
+//!
+//! Coordinators, workers and clients share these types and nothing else: one noun, one type.
+
+mod catalogue;
+pub mod codec;
+mod id;
+pub mod limits;
+mod message;
+pub mod subject;
+mod time;
+mod verdict;
+
+pub use catalogue::{Catalogue, DEFAULT_QUEUE, JobPolicy};
+pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
+pub use message::{
+    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, RunRecord, Started,
+    Stored, Submission,
+};
+pub use time::Timestamp;
+pub use verdict::{ArtifactRecord, Body, Failure, MissingFile, Outcome, Verdict};

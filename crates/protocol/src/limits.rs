@@ -1,0 +1,40 @@
+//! Every bound in the system and why it has that value.
+
+/// An ALT file, bytes: 1,000,000 tasks of the usual 300-600 bytes need chunks of the bucket instead.
+pub const ALT_BYTES: usize = 1024 * 1024 * 1024;
+/// Offers a run keeps outstanding: a huge run neither floods the queues nor starves a small one.
+pub const WINDOW: usize = 1024;
+/// Offers in one atomic batch: the server's limit (nats-server 2.15, ADR-50).
+pub const BATCH: usize = 1000;
+/// An output kept inside its verdict, bytes; larger ones go to the store first.
+pub const INLINE_OUTPUT_BYTES: usize = 64 * 1024;
+/// An output as a whole, bytes: a job that returns more fails rather than fill a worker's memory.
+pub const OUTPUT_BYTES: usize = 256 * 1024 * 1024;
+/// An error text, bytes; longer ones are cut, with a note.
+pub const ERROR_BYTES: usize = 4 * 1024;
+/// Log lines kept with a verdict.
+pub const LOG_LINES: usize = 100;
+/// Bytes of one log line; longer ones are cut.
+pub const LOG_LINE_BYTES: usize = 1024;
+/// Files kept from one attempt.
+pub const ARTIFACTS: usize = 1000;
+/// Bytes of an artifact's name: a path component on every common file system.
+pub const ARTIFACT_NAME_BYTES: usize = 255;
+/// Worker deaths a task may cost before it fails with `worker_lost`.
+pub const LOST_WORKERS: u32 = 3;
+/// Seconds an attempt may take when neither its task nor its job says.
+pub const TIMEOUT_SECONDS: u32 = 300;
+/// Milliseconds before the first retry; doubles with each, up to [`BACKOFF_MS_MAX`].
+pub const BACKOFF_MS: u64 = 500;
+/// The longest wait before a retry, milliseconds.
+pub const BACKOFF_MS_MAX: u64 = 60_000;
+/// Milliseconds a stopped job has to end by itself before it is killed.
+pub const STOP_GRACE_MS: u64 = 10_000;
+/// Milliseconds past its timeout after which a coordinator seals an attempt its worker did not.
+pub const SEAL_GRACE_MS: u64 = 15_000;
+/// Attempts a worker runs at once, unless told otherwise.
+pub const SLOTS: usize = 4;
+
+const _: () = assert!(WINDOW >= BATCH, "a full batch must fit the window");
+const _: () = assert!(SEAL_GRACE_MS > STOP_GRACE_MS, "a worker must get its grace before the seal");
+const _: () = assert!(INLINE_OUTPUT_BYTES < 1024 * 1024, "a verdict must fit the server's 1 MiB");

@@ -1,0 +1,217 @@
+//! The messages between client, coordinator and worker.
+
+use alt::{Json, Mode, Priority, TaskIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, Epoch, RunId, Sequence, Timestamp, WorkerId};
+
+/// A message with what its stream says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// Its position.
+    pub sequence: Sequence,
+    /// When the stream took it.
+    pub at: Timestamp,
+    /// The message.
+    pub body: T,
+}
+
+/// One attempt of one task of one run: the name of an offer and of its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AttemptKey {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskIndex,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+/// A request to run an ALT file. Create-only by run id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Chosen by the client.
+    pub run: RunId,
+    /// The file, as written: JSON.
+    pub alt: String,
+    /// Says what the file would have said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Says what the file would have said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
+}
+
+/// A dependency, or an ancestor named by a reference, and where its output is found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The task's id in the file.
+    pub id: String,
+    /// Its index.
+    pub task: TaskIndex,
+    /// The attempt that completed.
+    pub attempt: Attempt,
+    /// The queue its verdict is filed under.
+    pub queue: String,
+}
+
+/// What chaos mode does to an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Perturbation {
+    /// The attempt fails before its job starts.
+    Fail,
+    /// The job starts this many milliseconds late.
+    DelayMs(u32),
+    /// The job runs twice, as after a redelivery; the second verdict is refused.
+    Duplicate,
+}
+
+/// An attempt waiting on its queue: all that a worker needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskIndex,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The coordinator's fence.
+    pub epoch: Epoch,
+    /// The queue it waits on.
+    pub queue: String,
+    /// The order on the queue.
+    pub priority: Priority,
+    /// The author's id of the task, for people and for paths after encoding.
+    pub id: String,
+    /// The job to run.
+    pub job: String,
+    /// The task's parameters with references not yet resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Json>,
+    /// Milliseconds the attempt may take; absent means the job's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Dependencies first, in file order, then referenced ancestors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
+    /// How many of `inputs` are dependencies.
+    #[serde(default)]
+    pub dependencies: u32,
+    /// The run's mode.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The run's persona.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<String>,
+    /// What chaos mode does to this attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perturbation: Option<Perturbation>,
+}
+
+impl Offer {
+    /// Which attempt it is.
+    #[must_use]
+    pub const fn key(&self) -> AttemptKey {
+        AttemptKey { run: self.run, task: self.task, attempt: self.attempt }
+    }
+}
+
+/// A worker began an attempt. A hint: it may be lost, and nothing that must be right rests on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// Who runs it.
+    pub worker: WorkerId,
+    /// Milliseconds the attempt may take: the task's, else the job's default.
+    pub timeout_ms: u64,
+}
+
+/// A request to stop a run. Stored once; later ones change nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// The run.
+    pub run: RunId,
+    /// Who asked, or why.
+    pub reason: String,
+}
+
+/// The run is over and its LAST is stored. Create-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// The run.
+    pub run: RunId,
+    /// Where `last.json` is.
+    pub last_key: String,
+    /// Lower-case hex SHA-256 of `last.json`.
+    pub last_sha256: String,
+    /// The run's status: all, some or none of its tasks completed.
+    pub status: String,
+}
+
+/// How many tasks of a run are in each state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Dependencies are missing.
+    pub waiting: u32,
+    /// Nothing is missing but a place in the window.
+    pub ready: u32,
+    /// Between a failed attempt and the next.
+    pub backoff: u32,
+    /// On a queue, or with a worker that has not said so.
+    pub offered: u32,
+    /// With a worker.
+    pub running: u32,
+    /// Ended well.
+    pub completed: u32,
+    /// Ended badly, retries used up.
+    pub failed: u32,
+    /// Ended by their timeout, retries used up.
+    pub timeout: u32,
+    /// Never to run, or stopped.
+    pub cancelled: u32,
+}
+
+impl Counts {
+    /// Tasks whose end is decided.
+    #[must_use]
+    pub const fn decided(&self) -> u32 {
+        self.completed + self.failed + self.timeout + self.cancelled
+    }
+
+    /// All tasks.
+    #[must_use]
+    pub const fn total(&self) -> u32 {
+        self.waiting + self.ready + self.backoff + self.offered + self.running + self.decided()
+    }
+}
+
+/// The small record of a run that lists and progress bars read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunId,
+    /// The file's id.
+    pub alt_id: String,
+    /// The file's title.
+    pub title: String,
+    /// When the submission was stored.
+    pub started: Timestamp,
+    /// How its tasks stand.
+    pub counts: Counts,
+    /// Present once the LAST is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+/// A worker lives, and this is what it does. Soft state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Who.
+    pub worker: WorkerId,
+    /// How many attempts it can run at once.
+    pub slots: u32,
+    /// What it runs.
+    pub running: Vec<AttemptKey>,
+}

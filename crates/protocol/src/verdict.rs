@@ -1,0 +1,125 @@
+//! What became of an attempt: the first verdict stored is the truth, whoever wrote it.
+
+use alt::{Json, TaskIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, AttemptKey, RunId, WorkerId};
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The job returned an output.
+    Ok,
+    /// The job returned an error, or panicked.
+    Failed,
+    /// It ran longer than its timeout and was stopped.
+    Timeout,
+    /// The run was cancelled.
+    Cancelled,
+    /// Its worker died and nobody else could tell its end.
+    Lost,
+}
+
+impl Outcome {
+    /// The word used on the wire, in logs and as a metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Why an attempt did not end well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// For people; at most [`crate::limits::ERROR_BYTES`].
+    pub message: String,
+    /// Whether another attempt could end otherwise.
+    pub retryable: bool,
+}
+
+/// An output: here if small, else in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// The value itself, at most [`crate::limits::INLINE_OUTPUT_BYTES`].
+    Inline(Json),
+    /// Where the value's JSON text is kept.
+    Stored {
+        /// The attempt-unique key in the store.
+        key: String,
+        /// Bytes of the JSON text.
+        size: u64,
+        /// Lower-case hex SHA-256 of the JSON text.
+        sha256: String,
+    },
+}
+
+/// A file an attempt left, as its worker stored it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactRecord {
+    /// The name the job gave: one safe path component, or several joined by `/`.
+    pub name: String,
+    /// The attempt-unique key in the store.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hex SHA-256.
+    pub sha256: String,
+}
+
+/// A file that an output names and that could not be kept: reported, never fatal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingFile {
+    /// The path as the output names it.
+    pub path: String,
+    /// Why it was not kept: `not found`, `outside the scratch folder` and so on.
+    pub reason: String,
+}
+
+/// The end of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskIndex,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Present exactly when `outcome` is not ok.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Present exactly when `outcome` is ok.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Body>,
+    /// Files it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ArtifactRecord>,
+    /// Files its output names and that are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingFile>,
+    /// Who ran it; absent when a coordinator sealed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
+    /// Milliseconds the job ran, on the worker's monotonic clock.
+    pub run_ms: u64,
+    /// Lines the job logged, for people; at most [`crate::limits::LOG_LINES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+impl Verdict {
+    /// Which attempt it is about.
+    #[must_use]
+    pub const fn key(&self) -> AttemptKey {
+        AttemptKey { run: self.run, task: self.task, attempt: self.attempt }
+    }
+}

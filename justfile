@@ -1,0 +1,51 @@
+# Everything one does here, one command each. `python3 -m pip … -r deploy/tools.txt` gives `.tools/bin/just`.
+
+# nextest runs every test in a process of its own; plain cargo does where it is not installed.
+tester := if `command -v cargo-nextest || true` == "" { "cargo test" } else { "cargo nextest run" }
+
+# List the recipes.
+default:
+    @just --justfile {{ quote(justfile()) }} --list --unsorted
+
+# Format every file.
+fmt:
+    cargo fmt --all
+
+# Fail on any file that `fmt` would change.
+fmt-check:
+    cargo fmt --all --check
+
+# Fail on any warning of the compiler or of clippy.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Run every test; the examples in the docs first, so that the last lines are the summary.
+test: doctest
+    {{ tester }} --workspace --locked
+
+# Run the examples in the docs that authors of ALT files and of jobs read.
+doctest:
+    cargo test --doc --package alt --package job --locked
+
+# Fail on a crate that reaches past its place, or a file that breaks the house rules.
+purity:
+    {{ tester }} --package tests --locked -- purity:: tidy::
+
+# Measure.
+bench:
+    cargo bench --workspace --benches --locked
+
+# Build the pages of the crates; a broken link fails.
+doc $RUSTDOCFLAGS="-D warnings":
+    cargo doc --workspace --no-deps --locked
+
+# All that a change must pass, cheapest first, tests last.
+ci: fmt-check lint doc purity test
+
+# Run an ALT file on this machine, for example `just run tests/alt/hello.alt.json`.
+run FILE *ARGS:
+    cargo run --locked --package runner -- run {{ quote(FILE) }} {{ ARGS }}
+
+# Fetch the pinned tools into .tools/ (quietly, also when they are there).
+tools:
+    python3 -m pip install -q --upgrade --target .tools --no-deps -r deploy/tools.txt

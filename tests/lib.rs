@@ -1,0 +1,1 @@
+//! Promises are tested in `main.rs`; this library is empty.
