@@ -20,6 +20,10 @@ impl Json {
         RawValue::from_string(text.into()).map(Self)
     }
 
+    pub(crate) const fn from_raw(raw: Box<RawValue>) -> Self {
+        Self(raw)
+    }
+
     /// Writes `value` as JSON.
     ///
     /// # Errors

@@ -1,7 +1,27 @@
 //! What was asked: the ALT file, read with positions, checked whole, turned into a graph.
 
+mod code;
+mod diagnostic;
+pub mod expression;
+mod graph;
 mod json;
+pub mod limits;
+mod links;
 mod model;
+mod read;
+mod references;
+mod render;
+mod schema;
+mod shape;
+mod structure;
+mod value;
+mod yaml;
 
+pub use code::{Code, UnknownCode};
+pub use diagnostic::{Diagnostic, Fix, Related, Severity};
+pub use graph::Graph;
 pub use json::Json;
 pub use model::{AltFile, Mode, Priority, Task, TaskIndex};
+pub use read::{Alt, Check, Report, read, refused};
+pub use schema::schema;
+pub use yaml::yaml_to_json;
