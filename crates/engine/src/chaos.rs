@@ -20,7 +20,12 @@ impl Chaos {
     /// An injected failure always leaves the task one undisturbed attempt, and a task without
     /// retries is only ever delayed.
     #[must_use]
-    pub fn perturbation(&self, task: TaskIndex, attempt: Attempt, retries: u8) -> Option<Perturbation> {
+    pub fn perturbation(
+        &self,
+        task: TaskIndex,
+        attempt: Attempt,
+        retries: u8,
+    ) -> Option<Perturbation> {
         let lot = draw(self.seed, task, attempt, Purpose::Perturbation);
         if lot % 10 >= u64::from(self.level) {
             return None;
@@ -32,7 +37,9 @@ impl Chaos {
             _ => {
                 let most = u64::from(self.level) * 50;
                 let wait = draw(self.seed, task, attempt, Purpose::Delay) % most;
-                Some(Perturbation::DelayMs(u32::try_from(wait).unwrap_or(u32::MAX)))
+                Some(Perturbation::DelayMs(
+                    u32::try_from(wait).unwrap_or(u32::MAX),
+                ))
             }
         }
     }
@@ -54,7 +61,10 @@ mod tests {
             for task in 0..20 {
                 let last = Attempt::new(3).unwrap();
                 let fate = chaos.perturbation(TaskIndex(task), last, 2);
-                assert!(matches!(fate, None | Some(Perturbation::DelayMs(_))), "{fate:?}");
+                assert!(
+                    matches!(fate, None | Some(Perturbation::DelayMs(_))),
+                    "{fate:?}"
+                );
             }
         }
     }
@@ -63,7 +73,8 @@ mod tests {
     fn every_kind_of_disturbance_happens_and_level_one_is_gentle() {
         let hit = |level| {
             let chaos = Chaos { seed: 1, level };
-            let fates = (0..1000).filter_map(|t| chaos.perturbation(TaskIndex(t), Attempt::FIRST, 1));
+            let fates =
+                (0..1000).filter_map(|t| chaos.perturbation(TaskIndex(t), Attempt::FIRST, 1));
             fates.collect::<Vec<_>>()
         };
         let (gentle, rough) = (hit(1), hit(10));

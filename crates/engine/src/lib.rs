@@ -15,7 +15,7 @@ mod task;
 
 pub use chaos::Chaos;
 pub use event::{Dispatch, Effect, Event, Seal};
-pub use plan::{Plan, PlanError};
+pub use plan::Plan;
 pub use retry::delay_after;
 pub use run::Run;
 pub use task::{Decision, TaskState, Verdict};

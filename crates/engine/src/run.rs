@@ -59,7 +59,10 @@ impl Run {
             ready: BinaryHeap::new(),
             timers: BTreeSet::new(),
             effects: VecDeque::new(),
-            counts: Counts { waiting: total, ..Counts::default() },
+            counts: Counts {
+                waiting: total,
+                ..Counts::default()
+            },
             started,
             latest: started,
             plan,
@@ -83,8 +86,16 @@ impl Run {
         self.latest = self.latest.max(at);
         match event {
             Event::Begin => self.begin(),
-            Event::Started { task, attempt, timeout_ms } => self.started(task, attempt, timeout_ms),
-            Event::Verdict { task, attempt, verdict } => self.verdict(task, attempt, verdict),
+            Event::Started {
+                task,
+                attempt,
+                timeout_ms,
+            } => self.started(task, attempt, timeout_ms),
+            Event::Verdict {
+                task,
+                attempt,
+                verdict,
+            } => self.verdict(task, attempt, verdict),
             Event::CancelAsked => self.cancel(),
             Event::TimePassed => self.time_passed(),
         }
@@ -105,12 +116,18 @@ impl Run {
 
     fn begin(&mut self) {
         if let Phase::Replaying { cancelling } = self.phase {
-            self.phase = if cancelling { Phase::Cancelling } else { Phase::Running };
+            self.phase = if cancelling {
+                Phase::Cancelling
+            } else {
+                Phase::Running
+            };
         }
     }
 
     fn started(&mut self, task: TaskIndex, attempt: Attempt, timeout_ms: u64) {
-        let Some(&state) = self.tasks.get(task.get()) else { return };
+        let Some(&state) = self.tasks.get(task.get()) else {
+            return;
+        };
         if state != (TaskState::Offered { attempt }) {
             return;
         }
@@ -124,7 +141,9 @@ impl Run {
     }
 
     fn verdict(&mut self, task: TaskIndex, attempt: Attempt, verdict: Verdict) {
-        let Some(state) = self.tasks.get(task.get()) else { return };
+        let Some(state) = self.tasks.get(task.get()) else {
+            return;
+        };
         if state.open_attempt() != Some(attempt) {
             return;
         }
@@ -135,21 +154,39 @@ impl Run {
             Outcome::Ok | Outcome::Cancelled => {}
         }
         let (spent, at) = (*spent, self.latest);
-        match decide(verdict, spent, self.plan.retries(task), self.is_cancelling()) {
+        match decide(
+            verdict,
+            spent,
+            self.plan.retries(task),
+            self.is_cancelling(),
+        ) {
             Decision::Complete => {
                 self.set(task, TaskState::Completed { attempt, at });
                 self.release_dependents(task);
             }
             Decision::RetryLater => {
                 let until = at.after(delay_after(self.plan.run(), task, attempt));
-                self.set(task, TaskState::Backoff { attempt: attempt.next(), until });
+                self.set(
+                    task,
+                    TaskState::Backoff {
+                        attempt: attempt.next(),
+                        until,
+                    },
+                );
             }
             Decision::RetryNow => self.make_ready(task, attempt.next()),
             Decision::Fail => self.end_badly(task, TaskState::Failed { attempt, at }),
             Decision::TimeOut => self.end_badly(task, TaskState::TimedOut { attempt, at }),
             Decision::Cancel => {
                 let attempt = Some(attempt);
-                self.end_badly(task, TaskState::Cancelled { cause: None, attempt, at });
+                self.end_badly(
+                    task,
+                    TaskState::Cancelled {
+                        cause: None,
+                        attempt,
+                        at,
+                    },
+                );
             }
         }
     }
@@ -162,7 +199,12 @@ impl Run {
                 if unfinished == 1 {
                     self.make_ready(dependent, Attempt::FIRST);
                 } else {
-                    self.tasks[dependent.get()] = TaskState::Waiting { unfinished: unfinished - 1 };
+                    self.set(
+                        dependent,
+                        TaskState::Waiting {
+                            unfinished: unfinished - 1,
+                        },
+                    );
                 }
             }
         }
@@ -179,7 +221,14 @@ impl Run {
             for &dependent in alt.graph().dependents(failed) {
                 if matches!(self.tasks[dependent.get()], TaskState::Waiting { .. }) {
                     let at = self.latest;
-                    self.set(dependent, TaskState::Cancelled { cause, attempt: None, at });
+                    self.set(
+                        dependent,
+                        TaskState::Cancelled {
+                            cause,
+                            attempt: None,
+                            at,
+                        },
+                    );
                     open.push(dependent);
                 }
             }
@@ -203,11 +252,25 @@ impl Run {
                     self.effects.push_back(Effect::Stop { task, attempt });
                 }
                 TaskState::Waiting { .. } | TaskState::Ready { .. } => {
-                    self.set(task, TaskState::Cancelled { cause: None, attempt: None, at });
+                    self.set(
+                        task,
+                        TaskState::Cancelled {
+                            cause: None,
+                            attempt: None,
+                            at,
+                        },
+                    );
                 }
                 TaskState::Backoff { attempt, .. } => {
                     let attempt = Attempt::new(attempt.get() - 1);
-                    self.set(task, TaskState::Cancelled { cause: None, attempt, at });
+                    self.set(
+                        task,
+                        TaskState::Cancelled {
+                            cause: None,
+                            attempt,
+                            at,
+                        },
+                    );
                 }
                 TaskState::Completed { .. }
                 | TaskState::Failed { .. }
@@ -220,7 +283,11 @@ impl Run {
 
     fn seal_cancelled(&mut self, task: TaskIndex, attempt: Attempt) {
         self.set(task, TaskState::Offered { attempt });
-        self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome: Outcome::Cancelled }));
+        self.effects.push_back(Effect::Seal(Seal {
+            task,
+            attempt,
+            outcome: Outcome::Cancelled,
+        }));
         self.effects.push_back(Effect::Stop { task, attempt });
     }
 
@@ -231,11 +298,19 @@ impl Run {
                 TaskState::Backoff { attempt, .. } => self.make_ready(task, attempt),
                 TaskState::Running { attempt, .. } => {
                     let cancelling = self.is_cancelling();
-                    let outcome = if cancelling { Outcome::Cancelled } else { Outcome::Timeout };
+                    let outcome = if cancelling {
+                        Outcome::Cancelled
+                    } else {
+                        Outcome::Timeout
+                    };
                     // Back to Offered: the seal's verdict returns through the stream, and another
                     // `Started` cannot re-arm a deadline that has passed.
                     self.set(task, TaskState::Offered { attempt });
-                    self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome }));
+                    self.effects.push_back(Effect::Seal(Seal {
+                        task,
+                        attempt,
+                        outcome,
+                    }));
                     self.effects.push_back(Effect::Stop { task, attempt });
                 }
                 _ => debug_assert!(false, "a timer belongs to a task that waits for it"),
@@ -258,15 +333,25 @@ impl Run {
             return;
         }
         while self.counts.offered + self.counts.running < self.plan.window() {
-            let Some(Reverse(order)) = self.ready.pop() else { return };
+            let Some(Reverse(order)) = self.ready.pop() else {
+                return;
+            };
             let task = order.task;
             // Entries of tasks that a replayed verdict decided meanwhile are stale.
-            let TaskState::Ready { attempt } = self.tasks[task.get()] else { continue };
+            let TaskState::Ready { attempt } = self.tasks[task.get()] else {
+                continue;
+            };
             self.set(task, TaskState::Offered { attempt });
             let retries = self.plan.retries(task);
-            let perturbation =
-                self.plan.chaos().and_then(|chaos| chaos.perturbation(task, attempt, retries));
-            self.effects.push_back(Effect::Dispatch(Dispatch { task, attempt, perturbation }));
+            let perturbation = self
+                .plan
+                .chaos()
+                .and_then(|chaos| chaos.perturbation(task, attempt, retries));
+            self.effects.push_back(Effect::Dispatch(Dispatch {
+                task,
+                attempt,
+                perturbation,
+            }));
         }
     }
 
@@ -281,7 +366,7 @@ impl Run {
     /// The one place where a task's state changes: counts and timers follow here.
     fn set(&mut self, task: TaskIndex, next: TaskState) {
         let state = &mut self.tasks[task.get()];
-        debug_assert!(!state.is_decided(), "a decided task is never changed");
+        debug_assert!(state.may_become(&next), "{state:?} cannot become {next:?}");
         if let Some(at) = timer_of(state) {
             self.timers.remove(&(at, task));
         }
@@ -294,7 +379,10 @@ impl Run {
     }
 
     const fn is_cancelling(&self) -> bool {
-        matches!(self.phase, Phase::Cancelling | Phase::Replaying { cancelling: true })
+        matches!(
+            self.phase,
+            Phase::Cancelling | Phase::Replaying { cancelling: true }
+        )
     }
 
     /// What is fixed about the run.

@@ -97,10 +97,26 @@ impl TaskState {
         }
     }
 
-    /// Whether an attempt of it counts against the window.
+    /// Whether `next` may follow: the arrows of the diagram in `crates/README.md`.
     #[must_use]
-    pub const fn is_outstanding(&self) -> bool {
-        matches!(self, Self::Offered { .. } | Self::Running { .. })
+    pub const fn may_become(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Self::Waiting { .. }, Self::Ready { .. } | Self::Cancelled { .. }) => true,
+            // One dependency less.
+            (Self::Waiting { .. }, Self::Waiting { .. }) => true,
+            (Self::Ready { .. } | Self::Running { .. }, Self::Offered { .. }) => true,
+            (Self::Offered { .. }, Self::Running { .. }) => true,
+            // Sealed, or given a shorter deadline: nothing that people would call a change.
+            (Self::Offered { .. }, Self::Offered { .. }) => true,
+            (Self::Running { .. }, Self::Running { .. }) => true,
+            (open, end) => {
+                open.open_attempt().is_some()
+                    && !matches!(
+                        end,
+                        Self::Waiting { .. } | Self::Offered { .. } | Self::Running { .. }
+                    )
+            }
+        }
     }
 
     /// The word for people and pictures.
@@ -168,5 +184,76 @@ pub(crate) fn decide(verdict: Verdict, spent: Spent, retries: u8, cancelling: bo
         Outcome::Lost if cancelling => Decision::Cancel,
         Outcome::Lost if u32::from(spent.lost) < limits::LOST_WORKERS => Decision::RetryNow,
         Outcome::Lost => Decision::Fail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// One of each, in the order of the diagram.
+    fn states() -> Vec<(&'static str, TaskState)> {
+        let (attempt, at) = (Attempt::FIRST, Timestamp(0));
+        vec![
+            ("Waiting", TaskState::Waiting { unfinished: 1 }),
+            ("Ready", TaskState::Ready { attempt }),
+            ("Backoff", TaskState::Backoff { attempt, until: at }),
+            ("Offered", TaskState::Offered { attempt }),
+            (
+                "Running",
+                TaskState::Running {
+                    attempt,
+                    deadline: at,
+                },
+            ),
+            ("Completed", TaskState::Completed { attempt, at }),
+            ("Failed", TaskState::Failed { attempt, at }),
+            ("TimedOut", TaskState::TimedOut { attempt, at }),
+            (
+                "Cancelled",
+                TaskState::Cancelled {
+                    cause: None,
+                    attempt: None,
+                    at,
+                },
+            ),
+        ]
+    }
+
+    #[test]
+    fn the_diagram_shows_every_change_that_the_code_allows_and_no_other() {
+        const OPEN: &[&str] = &["Ready", "Backoff", "Offered", "Running"];
+        let map = include_str!("../../README.md");
+        let mut drawn = BTreeSet::new();
+        for line in map.lines().filter(|line| line.contains(" --> ")) {
+            let (from, to) = line.trim().split_once(" --> ").unwrap();
+            let to = to.split(':').next().unwrap();
+            let from = if from == "Open" { OPEN } else { &[from] };
+            drawn.extend(from.iter().map(|from| ((*from).to_owned(), to.to_owned())));
+        }
+        drawn.retain(|(from, to)| from != "[*]" && to != "[*]");
+        let mut allowed = BTreeSet::new();
+        for (from, state) in states() {
+            for (to, next) in states() {
+                if state.may_become(&next) {
+                    allowed.insert((from.to_owned(), to.to_owned()));
+                }
+            }
+        }
+        // A state that stays what it is, is no arrow, except where an attempt gives way to the next.
+        for same in ["Waiting", "Offered", "Running"] {
+            allowed.remove(&(same.to_owned(), same.to_owned()));
+        }
+        assert_eq!(drawn, allowed);
+    }
+
+    #[test]
+    fn what_is_decided_is_never_left() {
+        for (name, state) in states() {
+            let leaves = states().iter().any(|(_, next)| state.may_become(next));
+            assert_eq!(leaves, !state.is_decided(), "{name}");
+        }
     }
 }

@@ -1,0 +1,267 @@
+//! Runs told as stories: a graph, what happens to it, and all that the engine does about it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod play;
+mod settle;
+
+use insta::assert_snapshot;
+use play::play;
+use settle::settle;
+
+#[test]
+fn a_chain_runs_link_by_link() {
+    assert_snapshot!(play("a; b <- a; c <- b", "
+        begin
+        5ms started a
+        9ms ok a
+        12ms ok b
+        20ms ok c
+    "), @r"
+    begin         → dispatch a.1
+    5ms started a
+    9ms ok a      → dispatch b.1
+    12ms ok b     → dispatch c.1
+    20ms ok c     → finish
+    = a completed, b completed, c completed
+    ");
+}
+
+#[test]
+fn a_failed_attempt_waits_and_tries_again() {
+    assert_snapshot!(play("a retries 1", "
+        begin
+        10ms fail a
+        tick
+        900ms ok a
+    "), @r"
+    begin       → dispatch a.1
+    10ms fail a
+    430ms tick  → dispatch a.2
+    900ms ok a  → finish
+    = a completed
+    ");
+}
+
+#[test]
+fn a_failure_that_is_not_worth_another_try_is_final() {
+    assert_snapshot!(play("a retries 5", "
+        begin
+        10ms fatal a
+    "), @r"
+    begin        → dispatch a.1
+    10ms fatal a → finish
+    = a failed
+    ");
+}
+
+#[test]
+fn a_failed_task_cancels_all_that_needed_it_and_nothing_else() {
+    assert_snapshot!(play("a; b <- a; c <- b; x; y <- x", "
+        begin
+        10ms fail a
+        20ms ok x
+        30ms ok y
+    "), @r"
+    begin       → dispatch a.1, dispatch x.1
+    10ms fail a
+    20ms ok x   → dispatch y.1
+    30ms ok y   → finish
+    = a failed, b cancelled by a, c cancelled by a, x completed, y completed
+    ");
+}
+
+#[test]
+fn a_timeout_is_charged_like_a_failure() {
+    assert_snapshot!(play("a retries 1", "
+        begin
+        10ms timeout a
+        tick
+        2s timeout a
+    "), @r"
+    begin            → dispatch a.1
+    10ms timeout a
+    430ms tick       → dispatch a.2
+    2000ms timeout a → finish
+    = a timeout
+    ");
+}
+
+#[test]
+fn a_worker_that_never_reports_is_answered_for() {
+    assert_snapshot!(play("a", "
+        begin
+        10ms started a 1000
+        tick
+        16020ms timeout a
+    "), @r"
+    begin               → dispatch a.1
+    10ms started a 1000
+    16010ms tick        → seal a.1 timeout, stop a.1
+    16020ms timeout a   → finish
+    = a timeout
+    ");
+}
+
+#[test]
+fn lost_workers_have_a_budget_of_their_own() {
+    assert_snapshot!(play("a retries 0", "
+        begin
+        1s lost a
+        2s lost a
+        3s lost a
+    "), @r"
+    begin         → dispatch a.1
+    1000ms lost a → dispatch a.2
+    2000ms lost a → dispatch a.3
+    3000ms lost a → finish
+    = a failed
+    ");
+}
+
+#[test]
+fn cancelling_stops_what_runs_and_forgets_the_rest() {
+    assert_snapshot!(play("a; b; c <- a", "
+        begin
+        5ms started a
+        10ms cancel
+        11ms cancelled b
+        12ms cancelled a
+    "), @r"
+    begin            → dispatch a.1, dispatch b.1
+    5ms started a
+    10ms cancel      → stop a.1, seal b.1 cancelled, stop b.1
+    11ms cancelled b
+    12ms cancelled a → finish
+    = a cancelled, b cancelled, c cancelled
+    ");
+}
+
+#[test]
+fn a_job_that_ends_well_while_it_is_cancelled_has_ended_well() {
+    assert_snapshot!(play("a; b <- a", "
+        begin
+        5ms started a
+        10ms cancel
+        12ms ok a
+    "), @r"
+    begin         → dispatch a.1
+    5ms started a
+    10ms cancel   → stop a.1
+    12ms ok a     → finish
+    = a completed, b cancelled
+    ");
+}
+
+#[test]
+fn a_worker_that_ignores_a_cancellation_is_answered_for() {
+    assert_snapshot!(play("a", "
+        begin
+        5ms started a
+        10ms cancel
+        tick
+        10011ms cancelled a
+    "), @r"
+    begin               → dispatch a.1
+    5ms started a
+    10ms cancel         → stop a.1
+    10010ms tick        → seal a.1 cancelled, stop a.1
+    10011ms cancelled a → finish
+    = a cancelled
+    ");
+}
+
+#[test]
+fn inside_the_window_priority_goes_first_then_the_longest_way_then_the_file() {
+    assert_snapshot!(play("window 1; low low; short; long; end <- long; now critical", "
+        begin
+        1ms ok now
+        2ms ok long
+        3ms ok short
+        4ms ok end
+        5ms ok low
+    "), @r"
+    begin        → dispatch now.1
+    1ms ok now   → dispatch long.1
+    2ms ok long  → dispatch short.1
+    3ms ok short → dispatch end.1
+    4ms ok end   → dispatch low.1
+    5ms ok low   → finish
+    = low completed, short completed, long completed, end completed, now completed
+    ");
+}
+
+#[test]
+fn what_was_stored_before_a_coordinator_came_is_not_done_again() {
+    assert_snapshot!(play("a; b <- a; c <- a", "
+        1ms ok a
+        2ms fail b
+        3ms begin
+        4ms ok c
+    "), @r"
+    1ms ok a
+    2ms fail b
+    3ms begin  → dispatch c.1
+    4ms ok c   → finish
+    = a completed, b failed, c completed
+    ");
+}
+
+#[test]
+fn late_and_repeated_verdicts_change_nothing() {
+    assert_snapshot!(play("a retries 1; b <- a", "
+        begin
+        1ms fail a
+        tick
+        600ms ok a
+        700ms again a 1 failed
+        701ms again a 2 failed
+        702ms again b 7 ok
+        800ms ok b
+    "), @r"
+    begin                  → dispatch a.1
+    1ms fail a
+    421ms tick             → dispatch a.2
+    600ms ok a             → dispatch b.1
+    700ms again a 1 failed
+    701ms again a 2 failed
+    702ms again b 7 ok
+    800ms ok b             → finish
+    = a completed, b completed
+    ");
+}
+
+#[test]
+fn an_empty_file_is_finished_when_it_begins() {
+    assert_snapshot!(play("", "begin"), @r"
+    begin → finish
+    =
+    ");
+}
+
+#[test]
+fn chaos_from_one_seed_is_always_the_same_and_never_beyond_the_retries() {
+    assert_snapshot!(play("chaos 7 10; a retries 2; b retries 2; c <- a", "begin"), @r"
+    begin → dispatch a.1 (Fail), dispatch b.1 (DelayMs(58))
+    = a offered, b offered, c waiting
+    ");
+}
+
+#[test]
+fn any_order_of_any_verdicts_ends_with_every_task_decided() {
+    for seed in 0..300 {
+        settle(seed);
+    }
+}
+
+#[test]
+fn a_state_is_small_because_a_million_of_them_live_in_one_coordinator() {
+    assert!(
+        size_of::<engine::TaskState>() <= 32,
+        "{}",
+        size_of::<engine::TaskState>()
+    );
+}
