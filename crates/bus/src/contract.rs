@@ -1,6 +1,7 @@
 //! The contract of a road: what each call promises, in words and types.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
@@ -115,7 +116,7 @@ pub trait Stops: Send + 'static {
 /// A road for messages. Cheap to clone; every clone is the same road.
 ///
 /// Every call may be cancelled by dropping its future; a write is then unknown, not undone.
-pub trait Bus: Clone + Send + Sync + 'static {
+pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// A submission under lease.
     type RunClaim: RunClaim;
     /// An offer under lease.
@@ -135,8 +136,10 @@ pub trait Bus: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Stores a submission; create-only by run id.
-    fn submit(&self, submission: Submission)
-    -> impl Future<Output = Result<Accepted, Error>> + Send;
+    fn submit(
+        &self,
+        submission: Submission,
+    ) -> impl Future<Output = Result<Accepted, Error>> + Send;
 
     /// The next submission nobody holds. Waits; cancel-safe.
     fn next_run(&self) -> impl Future<Output = Result<Self::RunClaim, Error>> + Send;
@@ -183,10 +186,7 @@ pub trait Bus: Clone + Send + Sync + 'static {
     fn started(&self, started: Started) -> impl Future<Output = ()> + Send;
 
     /// Stores a request to cancel a run; the first one stands.
-    fn cancel(
-        &self,
-        cancellation: Cancellation,
-    ) -> impl Future<Output = Result<(), Error>> + Send;
+    fn cancel(&self, cancellation: Cancellation) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Replaces the record that lists and progress bars read.
     fn report(&self, record: RunRecord) -> impl Future<Output = Result<(), Error>> + Send;

@@ -59,7 +59,10 @@ impl FromStr for RunId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid = || InvalidId { text: text.to_owned(), what: "run id (32 hex digits)" };
+        let invalid = || InvalidId {
+            text: text.to_owned(),
+            what: "run id (32 hex digits)",
+        };
         if text.len() != 32 {
             return Err(invalid());
         }
@@ -73,6 +76,12 @@ impl FromStr for RunId {
 pub struct WorkerId(String);
 
 impl WorkerId {
+    /// The only worker of a fleet inside one process.
+    #[must_use]
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -91,11 +100,16 @@ impl FromStr for WorkerId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let fits = (1..=32).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidId { text: text.to_owned(), what: "worker id (1-32 of a-z, 0-9, -)" })
+            Err(InvalidId {
+                text: text.to_owned(),
+                what: "worker id (1-32 of a-z, 0-9, -)",
+            })
         }
     }
 }

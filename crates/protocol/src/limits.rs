@@ -1,7 +1,5 @@
-//! Every bound in the system and why it has that value.
+//! Every bound of messages and attempts and why it has that value; those of a file are `alt::limits`.
 
-/// An ALT file, bytes: 1,000,000 tasks of the usual 300-600 bytes need chunks of the bucket instead.
-pub const ALT_BYTES: usize = 1024 * 1024 * 1024;
 /// Offers a run keeps outstanding: a huge run neither floods the queues nor starves a small one.
 pub const WINDOW: usize = 1024;
 /// Offers in one atomic batch: the server's limit (nats-server 2.15, ADR-50).
@@ -36,5 +34,11 @@ pub const SEAL_GRACE_MS: u64 = 15_000;
 pub const SLOTS: usize = 4;
 
 const _: () = assert!(WINDOW >= BATCH, "a full batch must fit the window");
-const _: () = assert!(SEAL_GRACE_MS > STOP_GRACE_MS, "a worker must get its grace before the seal");
-const _: () = assert!(INLINE_OUTPUT_BYTES < 1024 * 1024, "a verdict must fit the server's 1 MiB");
+const _: () = assert!(
+    SEAL_GRACE_MS > STOP_GRACE_MS,
+    "a worker must get its grace before the seal"
+);
+const _: () = assert!(
+    INLINE_OUTPUT_BYTES < 1024 * 1024,
+    "a verdict must fit the server's 1 MiB"
+);

@@ -7,8 +7,8 @@ use protocol::{AttemptKey, Offer, Stored, codec};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use super::queues::Token;
 use super::Shared;
+use super::queues::Token;
 use crate::{Claim, Error, RunClaim, Stops, StoredSubmission};
 
 /// A submission. In one process its coordinator cannot die alone, so the lease is for ever.
@@ -19,10 +19,16 @@ pub struct LocalRunClaim {
 
 pub(super) fn take_run(shared: &Shared) -> Result<Option<LocalRunClaim>, Error> {
     let mut state = shared.state();
-    let Some(run) = state.unclaimed.pop_front() else { return Ok(None) };
+    let Some(run) = state.unclaimed.pop_front() else {
+        return Ok(None);
+    };
     let running = state.runs.get(&run).ok_or(Error::UnknownRun(run))?;
     let body = codec::decode(&running.submission)?;
-    let submission = Stored { sequence: running.sequence, at: running.at, body };
+    let submission = Stored {
+        sequence: running.sequence,
+        at: running.at,
+        body,
+    };
     Ok(Some(LocalRunClaim { submission }))
 }
 
@@ -56,7 +62,9 @@ pub(super) fn take(shared: &Arc<Shared>, queues: &[String]) -> Result<Option<Loc
         let handed = state.queues.take(queues, Instant::now());
         (handed, state.queues.lease())
     };
-    let Some(handed) = handed else { return Ok(None) };
+    let Some(handed) = handed else {
+        return Ok(None);
+    };
     let offer = codec::decode(&handed.bytes)?;
     Ok(Some(LocalClaim {
         shared: Arc::clone(shared),
@@ -81,7 +89,11 @@ impl Claim for LocalClaim {
     }
 
     async fn extend(&self) -> Result<(), Error> {
-        let held = self.shared.state().queues.extend(self.offer.key(), self.token, Instant::now());
+        let held = self
+            .shared
+            .state()
+            .queues
+            .extend(self.offer.key(), self.token, Instant::now());
         if held { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
@@ -94,7 +106,10 @@ impl Claim for LocalClaim {
     }
 
     async fn release(self) -> Result<(), Error> {
-        self.shared.state().queues.release(self.offer.key(), self.token);
+        self.shared
+            .state()
+            .queues
+            .release(self.offer.key(), self.token);
         self.shared.changed();
         Ok(())
     }

@@ -83,9 +83,22 @@ impl Queues {
         }
         self.counter += 1;
         let place = (priority, self.counter);
-        self.queues.entry(queue.to_owned()).or_default().waiting.insert(place, key);
+        self.queues
+            .entry(queue.to_owned())
+            .or_default()
+            .waiting
+            .insert(place, key);
         let queue = queue.to_owned();
-        self.offers.insert(key, Waiting { bytes, queue, place, deliveries: 0, held: None });
+        self.offers.insert(
+            key,
+            Waiting {
+                bytes,
+                queue,
+                place,
+                deliveries: 0,
+                held: None,
+            },
+        );
     }
 
     /// Takes the next offer that a seat is free for.
@@ -96,8 +109,11 @@ impl Queues {
         let open = names.iter().filter_map(|name| {
             let queue = self.queues.get(name).filter(|queue| queue.has_seat())?;
             let ends = &queue.waiting;
-            let (place, key) =
-                if from_below { ends.last_key_value() } else { ends.first_key_value() }?;
+            let (place, key) = if from_below {
+                ends.last_key_value()
+            } else {
+                ends.first_key_value()
+            }?;
             Some((*place, *key))
         });
         let (_, key) = if from_below { open.max() } else { open.min() }?;
@@ -112,14 +128,20 @@ impl Queues {
             queue.waiting.remove(&offer.place);
             queue.held += 1;
         }
-        Some(Handed { bytes: offer.bytes.clone(), deliveries: offer.deliveries, token })
+        Some(Handed {
+            bytes: offer.bytes.clone(),
+            deliveries: offer.deliveries,
+            token,
+        })
     }
 
     /// Renews a lease; false once it is over or another's.
     pub(super) fn extend(&mut self, key: AttemptKey, token: Token, now: Instant) -> bool {
         self.expire(now);
         let until = now + self.lease;
-        let Some(offer) = self.offers.get_mut(&key) else { return false };
+        let Some(offer) = self.offers.get_mut(&key) else {
+            return false;
+        };
         match &mut offer.held {
             Some((old, holder)) if *holder == token => {
                 self.leases.remove(&(*old, key));
@@ -133,14 +155,20 @@ impl Queues {
 
     /// Puts an offer back for others; a late holder changes nothing.
     pub(super) fn release(&mut self, key: AttemptKey, token: Token) {
-        if self.offers.get(&key).is_some_and(|o| o.held.is_some_and(|(_, t)| t == token)) {
+        if self
+            .offers
+            .get(&key)
+            .is_some_and(|o| o.held.is_some_and(|(_, t)| t == token))
+        {
             self.put_back(key);
         }
     }
 
     /// Forgets an offer, whoever holds it, and frees its seat.
     pub(super) fn remove(&mut self, key: AttemptKey) {
-        let Some(offer) = self.offers.remove(&key) else { return };
+        let Some(offer) = self.offers.remove(&key) else {
+            return;
+        };
         if let Some(queue) = self.queues.get_mut(&offer.queue) {
             match offer.held {
                 Some((until, _)) => {
@@ -156,7 +184,11 @@ impl Queues {
 
     /// Forgets an offer that nobody holds.
     pub(super) fn withdraw(&mut self, key: AttemptKey) {
-        if self.offers.get(&key).is_some_and(|offer| offer.held.is_none()) {
+        if self
+            .offers
+            .get(&key)
+            .is_some_and(|offer| offer.held.is_none())
+        {
             self.remove(key);
         }
     }
@@ -176,7 +208,9 @@ impl Queues {
     }
 
     fn put_back(&mut self, key: AttemptKey) {
-        let Some(offer) = self.offers.get_mut(&key) else { return };
+        let Some(offer) = self.offers.get_mut(&key) else {
+            return;
+        };
         if let Some((until, _)) = offer.held.take() {
             self.leases.remove(&(until, key));
             if let Some(queue) = self.queues.get_mut(&offer.queue) {
