@@ -1,0 +1,107 @@
+//! Holds a LAST against itself and against the files beside it.
+
+mod consistency;
+mod files;
+
+use std::fmt;
+use std::path::Path;
+
+use crate::read::read;
+
+/// How many problems are told.
+const TOLD: usize = 100;
+
+/// What was found to be in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// Task results.
+    pub tasks: usize,
+    /// Artifacts, each read and hashed.
+    pub artifacts: usize,
+    /// Outputs kept in files, each read and hashed.
+    pub outputs: usize,
+    /// Bytes of all files read, `last.json` included.
+    pub bytes: u64,
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// A JSON pointer into `last.json`, or the path of a file.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// `place: message`, safe to print.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use crate::escape::visible;
+        write!(f, "{}: {}", visible(&self.place), visible(&self.message))
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Problems as they are found; the first hundred are kept.
+#[derive(Debug, Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        if self.0.len() < TOLD {
+            self.0.push(Problem {
+                place: place.into(),
+                message: message.into(),
+            });
+        }
+    }
+}
+
+/// Checks the LAST at `path`: a `last.json`, or the folder that holds one.
+///
+/// It must read strictly, agree with itself (counts, status, rate, times, graph), and every
+/// artifact and stored output must be inside its folder with the size and SHA-256 it names.
+///
+/// # Errors
+/// The problems found, at most a hundred.
+pub fn verify(path: &Path) -> Result<Verified, Vec<Problem>> {
+    let file = if path.is_dir() {
+        path.join("last.json")
+    } else {
+        path.to_owned()
+    };
+    let place = file.display().to_string();
+    let fail = |message: String| {
+        vec![Problem {
+            place: place.clone(),
+            message,
+        }]
+    };
+    let bytes = std::fs::read(&file).map_err(|error| fail(format!("cannot be read: {error}")))?;
+    let last = read(&bytes).map_err(|error| fail(error.to_string()))?;
+    let folder = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| fail(error.to_string()))?;
+
+    let mut problems = Problems::default();
+    consistency::check(&last, &mut problems);
+    let read = files::check(&last, &folder, &mut problems);
+    if !problems.0.is_empty() {
+        return Err(problems.0);
+    }
+    Ok(Verified {
+        tasks: last.task_results.len(),
+        artifacts: last.artifacts.len(),
+        outputs: last
+            .task_results
+            .iter()
+            .filter(|task| task.output_ref.is_some())
+            .count(),
+        bytes: read + bytes.len() as u64,
+    })
+}

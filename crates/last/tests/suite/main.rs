@@ -1,0 +1,8 @@
+//! The LAST from end to end: assembled, read, verified, shown and drawn.
+
+#![expect(clippy::unwrap_used, reason = "what a test builds on must hold")]
+
+mod assembling;
+mod drawing;
+mod sample;
+mod verifying;
