@@ -1,1 +1,60 @@
 //! What an author writes: the Job trait, its Context, and the registry of jobs.
+//!
+//! A job is one async function with an attribute; nothing else has to be edited to add it:
+//!
+//! ```
+//! use job::{Context, Error, job};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize)]
+//! struct Parameters {
+//!     words: Vec<String>,
+//! }
+//!
+//! #[derive(Serialize)]
+//! struct Output {
+//!     sentence: String,
+//! }
+//!
+//! #[job("join", description = "Joins words to a sentence.", timeout_seconds = 5)]
+//! async fn join(parameters: Parameters, context: Context) -> Result<Output, Error> {
+//!     if parameters.words.is_empty() {
+//!         return Err(Error::parameter("words", "is empty; give at least one word"));
+//!     }
+//!     context.log(format!("{} words", parameters.words.len()));
+//!     Ok(Output { sentence: parameters.words.join(" ") })
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! let bench = job::testing::Bench::new()?;
+//! let output = bench.run("join", r#"{"words": ["it", "works"]}"#).await?;
+//! assert_eq!(output.text(), r#"{"sentence":"it works"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! A job may run more than once: a worker can die after the effect and before its report. Make the
+//! effect safe to repeat, or derive a key for it from [`Context::key`].
+
+mod context;
+mod declaration;
+mod error;
+mod log;
+mod registry;
+pub mod testing;
+
+pub use context::{Context, ContextParts, Outputs, Permissions};
+pub use declaration::{BoxFuture, Declaration, Options, Run};
+pub use error::Error;
+pub use job_macros::job;
+pub use log::Log;
+pub use registry::{Registry, RegistryError};
+
+/// What the code written by [`macro@job`] calls; not for people.
+#[doc(hidden)]
+pub mod macros_support {
+    pub use alt::Json;
+    pub use inventory;
+
+    pub use crate::declaration::{output, parameters};
+}

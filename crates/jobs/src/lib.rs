@@ -1,1 +1,20 @@
 //! The built-in jobs, one file each.
+//!
+//! To add a job, drop a file with one `#[job]` function into `src/jobs`; the build finds it.
+//! A program that wants the jobs calls [`link`] once: a crate that nothing names is left out by
+//! the linker, and its jobs with it.
+
+mod address;
+mod base64;
+mod capture;
+mod group;
+mod jq;
+mod nesting;
+mod present;
+mod program;
+mod request;
+
+include!(concat!(env!("OUT_DIR"), "/jobs.rs"));
+
+/// Keeps the linker from leaving this crate out of a program.
+pub const fn link() {}

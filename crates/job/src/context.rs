@@ -1,0 +1,168 @@
+//! What an attempt is given besides its parameters.
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alt::{Json, Mode};
+use async_trait::async_trait;
+use protocol::{AttemptKey, Input};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Error, Log};
+
+/// Names listed in an error, so that a task with 10,000 inputs has a readable one.
+const NAMES_LISTED: usize = 20;
+
+/// What the jobs of a worker may do. Nothing dangerous unless its operator says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Permissions {
+    /// Start programs.
+    pub allow_exec: bool,
+    /// Connect to loopback, private and other addresses that are not public.
+    pub allow_private_addresses: bool,
+}
+
+/// Where the outputs of other tasks come from.
+#[async_trait]
+pub trait Outputs: Debug + Send + Sync {
+    /// The output of `input`, which has completed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be fetched now; [`Error::Failed`] when it is damaged.
+    async fn output(&self, input: &Input) -> Result<Json, Error>;
+}
+
+/// What a [`Context`] is made of.
+#[derive(Debug)]
+pub struct ContextParts {
+    /// Which attempt it is.
+    pub key: AttemptKey,
+    /// The author's id of the task.
+    pub task: String,
+    /// A folder that exists, is empty and belongs to this attempt alone.
+    pub scratch: PathBuf,
+    /// Fires when the attempt has to stop.
+    pub cancelled: CancellationToken,
+    /// Dependencies first, in file order, then referenced ancestors.
+    pub inputs: Vec<Input>,
+    /// How many of `inputs` are dependencies.
+    pub dependencies: usize,
+    /// Where their outputs come from.
+    pub outputs: Arc<dyn Outputs>,
+    /// What the worker allows.
+    pub permissions: Arc<Permissions>,
+    /// The run's mode.
+    pub mode: Mode,
+    /// The run's persona.
+    pub persona: Option<String>,
+}
+
+/// What an attempt is given besides its parameters. Clones are the same context.
+#[derive(Debug, Clone)]
+pub struct Context {
+    parts: Arc<ContextParts>,
+    log: Log,
+}
+
+impl Context {
+    /// A context of `parts`, with an empty log.
+    #[must_use]
+    pub fn new(parts: ContextParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            log: Log::default(),
+        }
+    }
+
+    /// Which attempt it is. Its run and task stay the same when the attempt is repeated.
+    #[must_use]
+    pub fn key(&self) -> AttemptKey {
+        self.parts.key
+    }
+
+    /// The author's id of the task: any text, so never part of a path or a command.
+    #[must_use]
+    pub fn task_id(&self) -> &str {
+        &self.parts.task
+    }
+
+    /// A folder of this attempt alone, removed after it. A file whose path relative to this folder
+    /// is named in the output is kept.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.parts.scratch
+    }
+
+    /// Fires when the attempt has to stop; a job that then returns [`Error::Cancelled`] is not
+    /// killed.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.parts.cancelled
+    }
+
+    /// The tasks this one depends on, in file order.
+    #[must_use]
+    pub fn dependencies(&self) -> &[Input] {
+        &self.parts.inputs[..self.parts.dependencies.min(self.parts.inputs.len())]
+    }
+
+    /// The output of the task with this id: a dependency, or an ancestor its parameters refer to.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when the id is neither; else those of [`Outputs::output`].
+    pub async fn output(&self, id: &str) -> Result<Json, Error> {
+        let Some(input) = self.parts.inputs.iter().find(|input| input.id == id) else {
+            return Err(Error::parameter("", self.unknown_input(id)));
+        };
+        self.parts.outputs.output(input).await
+    }
+
+    /// Adds `text` to the lines kept with the attempt; long ones are cut, many are counted only.
+    pub fn log(&self, text: impl Into<String>) {
+        self.log.push(&text.into());
+    }
+
+    /// The log, for the worker.
+    #[must_use]
+    pub fn log_handle(&self) -> Log {
+        self.log.clone()
+    }
+
+    /// What the worker allows.
+    #[must_use]
+    pub fn permissions(&self) -> &Permissions {
+        &self.parts.permissions
+    }
+
+    /// The run's mode.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.parts.mode
+    }
+
+    /// The run's persona.
+    #[must_use]
+    pub fn persona(&self) -> Option<&str> {
+        self.parts.persona.as_deref()
+    }
+
+    fn unknown_input(&self, id: &str) -> String {
+        let inputs = &self.parts.inputs;
+        if inputs.is_empty() {
+            return format!(
+                "no output of `{id}`: the task has no dependencies; add `{id}` to them"
+            );
+        }
+        let names = inputs
+            .iter()
+            .take(NAMES_LISTED)
+            .map(|input| format!("`{}`", input.id));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = match inputs.len().saturating_sub(NAMES_LISTED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("no output of `{id}`: it is not a dependency; there are {names}{more}")
+    }
+}

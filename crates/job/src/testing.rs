@@ -1,0 +1,134 @@
+//! A bench to try a job on without a worker: scratch folder, outputs in memory, permissions.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use alt::{Json, Mode, TaskIndex};
+use async_trait::async_trait;
+use protocol::{Attempt, AttemptKey, DEFAULT_QUEUE, Input, RunId};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Context, ContextParts, Error, Outputs, Permissions, Registry};
+
+/// Everything one attempt needs; dropping it removes the scratch folder.
+#[derive(Debug)]
+pub struct Bench {
+    scratch: TempDir,
+    cancelled: CancellationToken,
+    outputs: BTreeMap<String, Json>,
+    permissions: Permissions,
+    mode: Mode,
+    persona: Option<String>,
+}
+
+impl Bench {
+    /// A bench with an empty scratch folder, no dependencies and no permissions.
+    ///
+    /// # Errors
+    /// The file system's, when there can be no scratch folder.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            scratch: tempfile::tempdir()?,
+            cancelled: CancellationToken::new(),
+            outputs: BTreeMap::new(),
+            permissions: Permissions::default(),
+            mode: Mode::Normal,
+            persona: None,
+        })
+    }
+
+    /// Adds a dependency that has completed with `output`.
+    #[must_use]
+    pub fn with_output(mut self, id: impl Into<String>, output: Json) -> Self {
+        self.outputs.insert(id.into(), output);
+        self
+    }
+
+    /// Sets what the job may do.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    /// Sets the mode and the persona of the run.
+    #[must_use]
+    pub fn with_mode(mut self, mode: Mode, persona: Option<String>) -> Self {
+        self.mode = mode;
+        self.persona = persona;
+        self
+    }
+
+    /// The scratch folder.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Cancel it to stop the job.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// The context of a first attempt: run 1, task 0, id `task`.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let inputs: Vec<Input> = (1..)
+            .zip(self.outputs.keys())
+            .map(|(index, id)| Input {
+                id: id.clone(),
+                task: TaskIndex(index),
+                attempt: Attempt::FIRST,
+                queue: DEFAULT_QUEUE.to_owned(),
+            })
+            .collect();
+        Context::new(ContextParts {
+            key: AttemptKey {
+                run: RunId::from_bits(1),
+                task: TaskIndex(0),
+                attempt: Attempt::FIRST,
+            },
+            task: "task".to_owned(),
+            scratch: self.scratch.path().to_owned(),
+            cancelled: self.cancelled.clone(),
+            dependencies: inputs.len(),
+            inputs,
+            outputs: Arc::new(Memory(self.outputs.clone())),
+            permissions: Arc::new(self.permissions.clone()),
+            mode: self.mode,
+            persona: self.persona.clone(),
+        })
+    }
+
+    /// Runs the linked-in job `name` with `parameters`, which are JSON text.
+    ///
+    /// # Errors
+    /// The job's; [`Error::Parameter`] when there is no such job or the text is not JSON.
+    pub async fn run(&self, name: &str, parameters: &str) -> Result<Json, Error> {
+        let registry = Registry::discover().map_err(|fault| Error::fatal(fault.to_string()))?;
+        let Some(declaration) = registry.get(name) else {
+            let names = registry.names().collect::<Vec<_>>().join("`, `");
+            return Err(Error::fatal(format!(
+                "no job `{name}`; there are `{names}`"
+            )));
+        };
+        let parameters = Json::from_text(parameters)
+            .map_err(|fault| Error::parameter("", format!("not JSON: {fault}")))?;
+        (declaration.run)(parameters, self.context()).await
+    }
+}
+
+#[derive(Debug)]
+struct Memory(BTreeMap<String, Json>);
+
+#[async_trait]
+impl Outputs for Memory {
+    async fn output(&self, input: &Input) -> Result<Json, Error> {
+        let output = self.0.get(&input.id).cloned();
+        output.ok_or_else(|| Error::Unavailable(format!("no output of `{}`", input.id)))
+    }
+}

@@ -1,0 +1,10 @@
+//! No description.
+
+use job::{Context, Error, job};
+
+#[job("some")]
+async fn some(_parameters: (), _context: Context) -> Result<(), Error> {
+    Ok(())
+}
+
+fn main() {}
