@@ -1,1 +1,118 @@
 //! The loop that feeds the engine and performs its effects.
+//!
+//! A coordinator holds nothing that another cannot rebuild: it takes a submission under lease,
+//! becomes the owner of the run, is told everything that is stored, and goes on from there. It may
+//! die at any line; whoever takes the submission next does the same again, and whatever was done
+//! twice was create-only.
+
+mod conduct;
+mod dispatch;
+mod facts;
+mod finish;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, RunClaim};
+use protocol::Catalogue;
+use store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// What a coordinator is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The jobs of the fleet.
+    pub catalogue: Catalogue,
+    /// Whether an AI service is configured: see [`alt::Check::ai`].
+    pub ai: bool,
+    /// What a LAST says of what its run would have survived.
+    pub durability: String,
+    /// Where a LAST grows before it is stored; made if absent.
+    pub scratch: PathBuf,
+}
+
+/// Why a run could not be conducted to its end here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the LAST could not be made: {0}")]
+    Last(String),
+}
+
+/// What all runs of one coordinator share.
+#[derive(Debug)]
+struct Desk<B> {
+    bus: B,
+    store: Store,
+    settings: Settings,
+}
+
+/// How long a run rests after a failure that another try may mend.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Takes submissions and conducts each to its LAST, until `shutdown` fires.
+///
+/// # Errors
+/// The bus's, when the road is gone for good.
+pub async fn coordinate<B: Bus>(
+    bus: B,
+    store: Store,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<(), bus::Error> {
+    loop {
+        // Queues first: a worker that polls one that does not exist would wait for nothing.
+        match bus.declare(&settings.catalogue.queues()).await {
+            Ok(()) => break,
+            Err(bus::Error::Closed) => return Err(bus::Error::Closed),
+            Err(error) => warn!(error = %error, "queues not declared; trying again"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    let desk = Arc::new(Desk {
+        bus,
+        store,
+        settings,
+    });
+    let mut runs = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            // Runs under way are left as they are: their leases run out and another goes on.
+            () = shutdown.cancelled() => return Ok(()),
+            Some(ended) = runs.join_next(), if !runs.is_empty() => {
+                if let Err(fault) = ended {
+                    error!(error = %fault, "a conductor died; its lease runs out");
+                }
+            }
+            claim = desk.bus.next_run() => match claim {
+                Ok(claim) => {
+                    runs.spawn(see_through(Arc::clone(&desk), claim));
+                }
+                Err(bus::Error::Closed) => return Err(bus::Error::Closed),
+                Err(error) => {
+                    warn!(error = %error, "no submission could be taken; trying again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+/// Conducts a run and says how that went. A run that failed here stays on the road for another.
+async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim) {
+    let run = claim.submission().body.run;
+    match conduct::conduct(&desk, claim).await {
+        Ok(()) => info!(run.id = %run, "run ended"),
+        Err(Error::Bus(bus::Error::Fenced(_) | bus::Error::LeaseLost)) => {
+            info!(run.id = %run, "run has another owner");
+        }
+        Err(error) => error!(run.id = %run, error = %error, "run left to another"),
+    }
+}

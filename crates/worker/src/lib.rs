@@ -1,1 +1,144 @@
 //! The loop that claims, runs, heartbeats, reports and drains.
+//!
+//! A worker is stateless: all it needs is in the offer, all it learns is in the verdict. It may die
+//! at any line; its leases then run out and others go on.
+
+mod artifacts;
+mod attempt;
+mod inputs;
+mod report;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bus::{Bus, Stops};
+use job::{Permissions, Registry};
+use protocol::{AttemptKey, WorkerId};
+use store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+/// What a worker is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name on the road.
+    pub id: WorkerId,
+    /// Attempts it runs at once, 1 or more.
+    pub slots: usize,
+    /// Queues it takes offers from.
+    pub queues: Vec<String>,
+    /// What its jobs may do.
+    pub permissions: Permissions,
+    /// Where attempts get their scratch folders; made if absent.
+    pub scratch: PathBuf,
+}
+
+/// Everything an attempt needs of its worker.
+#[derive(Debug)]
+struct Bench<B> {
+    bus: B,
+    store: Store,
+    registry: Arc<Registry>,
+    permissions: Arc<Permissions>,
+    settings: Settings,
+    running: Mutex<HashMap<AttemptKey, CancellationToken>>,
+}
+
+impl<B> Bench<B> {
+    /// Notes that an attempt runs; the token fires when somebody wants it stopped.
+    fn enter(&self, key: AttemptKey) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(key, token.clone());
+        token
+    }
+
+    fn leave(&self, key: AttemptKey) {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key);
+    }
+
+    fn stop(&self, key: AttemptKey) {
+        if let Some(token) = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+        {
+            token.cancel();
+        }
+    }
+}
+
+/// Works until `shutdown` fires: then takes no more, finishes what it runs and returns.
+///
+/// # Errors
+/// The bus's, when the road is gone for good.
+pub async fn work<B: Bus>(
+    bus: B,
+    store: Store,
+    registry: Arc<Registry>,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<(), bus::Error> {
+    info!(worker.id = %settings.id, slots = settings.slots, "worker started");
+    let permissions = Arc::new(settings.permissions.clone());
+    let running = Mutex::default();
+    let mut stops = bus.stops().await?;
+    let bench = Arc::new(Bench {
+        bus,
+        store,
+        registry,
+        permissions,
+        settings,
+        running,
+    });
+    let mut slots = JoinSet::new();
+    for _ in 0..bench.settings.slots.max(1) {
+        slots.spawn(fill_slot(Arc::clone(&bench), shutdown.clone()));
+    }
+    let mut outcome = Ok(());
+    loop {
+        tokio::select! {
+            request = stops.next() => bench.stop(request?),
+            ended = slots.join_next() => match ended {
+                None => break,
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => outcome = Err(error),
+                // A slot has no code of its own that can panic: jobs run in tasks of theirs.
+                Some(Err(fault)) => warn!(error = %fault, "slot died"),
+            },
+        }
+    }
+    info!(worker.id = %bench.settings.id, "worker drained");
+    outcome
+}
+
+/// One slot: one attempt after the other.
+async fn fill_slot<B: Bus>(
+    bench: Arc<Bench<B>>,
+    shutdown: CancellationToken,
+) -> Result<(), bus::Error> {
+    loop {
+        let claim = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            claim = bench.bus.claim(&bench.settings.queues) => claim,
+        };
+        match claim {
+            Ok(claim) => attempt::carry_out(&bench, claim).await,
+            Err(bus::Error::Closed) => return Err(bus::Error::Closed),
+            Err(error) => {
+                debug!(error = %error, "claim failed; trying again");
+                tokio::time::sleep(RETRY_CLAIM).await;
+            }
+        }
+    }
+}
+
+/// How long a slot waits after a road failed it, so that an outage is not a busy loop.
+const RETRY_CLAIM: std::time::Duration = std::time::Duration::from_millis(500);

@@ -1,0 +1,154 @@
+//! From the engine's effects to messages on the road.
+
+use std::future::Future;
+use std::time::Duration;
+
+use alt::TaskIndex;
+use bus::Bus;
+use engine::{Dispatch, Run, Seal, TaskState};
+use protocol::{Attempt, AttemptKey, Epoch, Failure, Input, Offer, Outcome, Verdict, limits};
+use tracing::warn;
+
+use crate::{Desk, Error};
+
+/// How long to wait before a write of unknown outcome is made again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// The offer of an attempt: all that a worker needs to know, and no more.
+pub(crate) fn offer(engine: &Run, epoch: Epoch, dispatch: Dispatch) -> Offer {
+    let plan = engine.plan();
+    let file = plan.alt().file();
+    let task = &file.tasks[dispatch.task.get()];
+    let dependencies = plan.alt().graph().dependencies(dispatch.task);
+    let named = dependencies.iter().chain(&task.references);
+    let inputs = named.filter_map(|&named| input(engine, named)).collect();
+    Offer {
+        run: plan.run(),
+        task: dispatch.task,
+        attempt: dispatch.attempt,
+        epoch,
+        queue: plan.queue(dispatch.task).to_owned(),
+        priority: task.priority,
+        id: task.id.clone(),
+        job: task.job.clone(),
+        parameters: task.parameters.clone(),
+        timeout_ms: task
+            .timeout_seconds
+            .map(|seconds| u64::from(seconds) * 1000),
+        inputs,
+        dependencies: u32::try_from(dependencies.len()).unwrap_or(u32::MAX),
+        mode: file.mode,
+        persona: file.persona.clone(),
+        perturbation: dispatch.perturbation,
+    }
+}
+
+fn input(engine: &Run, task: TaskIndex) -> Option<Input> {
+    let TaskState::Completed { attempt, .. } = engine.state(task) else {
+        debug_assert!(false, "a task is offered after all it needs");
+        return None;
+    };
+    let plan = engine.plan();
+    Some(Input {
+        id: plan.alt().file().tasks[task.get()].id.clone(),
+        task,
+        attempt,
+        queue: plan.queue(task).to_owned(),
+    })
+}
+
+/// The verdict a coordinator stores where a worker cannot or should not, and its queue.
+pub(crate) fn sealed(engine: &Run, seal: Seal) -> (String, Verdict) {
+    let (message, retryable) = match seal.outcome {
+        Outcome::Timeout => ("the worker did not report in time", true),
+        _ => ("cancelled", false),
+    };
+    let verdict = Verdict {
+        run: engine.plan().run(),
+        task: seal.task,
+        attempt: seal.attempt,
+        outcome: seal.outcome,
+        failure: Some(Failure {
+            message: message.to_owned(),
+            retryable,
+        }),
+        output: None,
+        artifacts: Vec::new(),
+        missing: Vec::new(),
+        worker: None,
+        run_ms: 0,
+        log: Vec::new(),
+    };
+    (engine.plan().queue(seal.task).to_owned(), verdict)
+}
+
+/// Messages on their way; offers go out together, everything else in the order asked.
+pub(crate) struct Orders<'a, B> {
+    desk: &'a Desk<B>,
+    epoch: Epoch,
+    offers: Vec<Offer>,
+}
+
+impl<'a, B: Bus> Orders<'a, B> {
+    pub(crate) const fn new(desk: &'a Desk<B>, epoch: Epoch) -> Self {
+        Self {
+            desk,
+            epoch,
+            offers: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn dispatch(&mut self, offer: Offer) -> Result<(), Error> {
+        self.offers.push(offer);
+        if self.offers.len() == limits::BATCH {
+            self.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sends the offers that wait.
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+        if self.offers.is_empty() {
+            return Ok(());
+        }
+        let offers = std::mem::take(&mut self.offers);
+        insist(|| self.desk.bus.dispatch(self.epoch, offers.clone())).await
+    }
+
+    pub(crate) async fn seal(&self, queue: String, verdict: Verdict) -> Result<(), Error> {
+        // Refused is as good: then the worker's own verdict stands, and will be heard.
+        insist(|| self.desk.bus.record(&queue, verdict.clone()))
+            .await
+            .map(drop)
+    }
+
+    pub(crate) async fn stop(
+        &self,
+        engine: &Run,
+        task: TaskIndex,
+        attempt: Attempt,
+    ) -> Result<(), Error> {
+        let key = AttemptKey {
+            run: engine.plan().run(),
+            task,
+            attempt,
+        };
+        insist(|| self.desk.bus.stop(engine.plan().queue(task), key)).await
+    }
+}
+
+/// Makes a write until its outcome is known: every write here may be made twice.
+pub(crate) async fn insist<T, F>(mut write: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, bus::Error>>,
+{
+    loop {
+        match write().await {
+            Ok(done) => return Ok(done),
+            Err(bus::Error::Unknown(why)) => warn!(%why, "a write is made again"),
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}

@@ -1,0 +1,145 @@
+//! What the LAST needs to know of each task, from the engine's decisions and the stored verdicts.
+
+use std::collections::VecDeque;
+
+use alt::TaskIndex;
+use bus::Bus;
+use engine::{Run, TaskState, delay_after};
+use last::{AttemptFacts, TaskEnd, TaskFacts};
+use protocol::{Attempt, AttemptKey, Outcome, Stored, Timestamp, Verdict};
+
+/// Verdicts fetched at once: an output of 64 KiB each, so at most 16 MiB.
+const CHUNK: usize = 256;
+
+/// The facts of every task in file order, with few verdicts in memory at a time.
+pub(crate) struct Facts<'a, B> {
+    bus: &'a B,
+    engine: &'a Run,
+    next: u32,
+    fetched: VecDeque<TaskFacts>,
+}
+
+impl<'a, B: Bus> Facts<'a, B> {
+    pub(crate) const fn new(bus: &'a B, engine: &'a Run) -> Self {
+        Self {
+            bus,
+            engine,
+            next: 0,
+            fetched: VecDeque::new(),
+        }
+    }
+
+    /// The facts of `task`; to be asked in file order.
+    pub(crate) async fn of(&mut self, task: TaskIndex) -> Result<TaskFacts, bus::Error> {
+        if self.fetched.is_empty() {
+            self.next = task.0;
+            self.fetch().await?;
+        }
+        // One entry per task from `next` on, so there is one now.
+        self.fetched
+            .pop_front()
+            .ok_or(bus::Error::UnknownRun(self.engine.plan().run()))
+    }
+
+    async fn fetch(&mut self) -> Result<(), bus::Error> {
+        let plan = self.engine.plan();
+        let total = u32::try_from(plan.len()).unwrap_or(u32::MAX);
+        let (mut tasks, mut keys) = (Vec::new(), Vec::new());
+        for task in (self.next..total).map(TaskIndex) {
+            if keys.len() >= CHUNK || tasks.len() >= CHUNK {
+                break;
+            }
+            let tried = tried(self.engine.state(task));
+            for attempt in attempts(tried) {
+                keys.push((
+                    plan.queue(task).to_owned(),
+                    AttemptKey {
+                        run: plan.run(),
+                        task,
+                        attempt,
+                    },
+                ));
+            }
+            tasks.push((task, tried));
+        }
+        let mut verdicts = self.bus.verdicts(keys).await?.into_iter();
+        for (task, tried) in tasks {
+            let count = tried.map_or(0, |last| last.get() as usize);
+            let stored: Vec<_> = verdicts.by_ref().take(count).flatten().collect();
+            self.fetched.push_back(self.facts(task, stored));
+        }
+        Ok(())
+    }
+
+    fn facts(&self, task: TaskIndex, verdicts: Vec<Stored<Verdict>>) -> TaskFacts {
+        let (end, decided_at) = end_of(self.engine.state(task), self.engine.started_at());
+        let plan = self.engine.plan();
+        let mut ready_at = self.engine.ready_at(task);
+        let mut attempts = Vec::with_capacity(verdicts.len());
+        for verdict in verdicts {
+            let attempt = verdict.body.attempt;
+            let next_at = match verdict.body.outcome {
+                Outcome::Lost => verdict.at,
+                _ => verdict.at.after(delay_after(plan.run(), task, attempt)),
+            };
+            let perturbation = plan
+                .chaos()
+                .and_then(|chaos| chaos.perturbation(task, attempt, plan.retries(task)));
+            attempts.push(AttemptFacts {
+                ready_at,
+                verdict,
+                perturbation,
+            });
+            ready_at = next_at;
+        }
+        TaskFacts {
+            end,
+            decided_at,
+            attempts,
+        }
+    }
+}
+
+/// The last attempt of a task that may have a verdict.
+const fn tried(state: TaskState) -> Option<Attempt> {
+    match state {
+        TaskState::Completed { attempt, .. }
+        | TaskState::Failed { attempt, .. }
+        | TaskState::TimedOut { attempt, .. } => Some(attempt),
+        TaskState::Cancelled { attempt, .. } => attempt,
+        TaskState::Waiting { .. }
+        | TaskState::Ready { .. }
+        | TaskState::Backoff { .. }
+        | TaskState::Offered { .. }
+        | TaskState::Running { .. } => None,
+    }
+}
+
+fn attempts(last: Option<Attempt>) -> impl Iterator<Item = Attempt> {
+    (1..=last.map_or(0, Attempt::get)).filter_map(Attempt::new)
+}
+
+/// How a task of a finished run ended, and when.
+fn end_of(state: TaskState, started: Timestamp) -> (TaskEnd, Timestamp) {
+    match state {
+        TaskState::Completed { at, .. } => (TaskEnd::Completed, at),
+        TaskState::Failed { at, .. } => (TaskEnd::Failed, at),
+        TaskState::TimedOut { at, .. } => (TaskEnd::TimedOut, at),
+        TaskState::Cancelled { cause, at, .. } => (TaskEnd::Cancelled { cause }, at),
+        undecided => {
+            debug_assert!(
+                false,
+                "a finished run has a task that is {}",
+                undecided.name()
+            );
+            (TaskEnd::Cancelled { cause: None }, started)
+        }
+    }
+}
+
+/// When the last task of a finished run was decided; its start if it had none.
+pub(crate) fn finished_at(engine: &Run) -> Timestamp {
+    let total = u32::try_from(engine.plan().len()).unwrap_or(u32::MAX);
+    let ends = (0..total).map(|task| end_of(engine.state(TaskIndex(task)), engine.started_at()).1);
+    ends.max().unwrap_or(engine.started_at())
+}

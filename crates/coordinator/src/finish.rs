@@ -1,0 +1,153 @@
+//! The LAST of a finished run: assembled, stored, named in the run's end.
+//!
+//! Artifacts first, `last.json` last: whoever finds a `last.json` finds all that it names. Its
+//! bytes are a function of the file and the verdicts, so a second writer writes the same.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use bus::Bus;
+use engine::Run;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use last::{Assembled, Picture, RunFacts};
+use protocol::{End, RunId};
+use store::key;
+use tracing::warn;
+
+use crate::facts::{Facts, finished_at};
+use crate::{Desk, Error};
+
+/// Artifacts copied at once.
+const COPIES: usize = 8;
+
+/// Writes everything but the end, which is returned: from it on the run is over.
+pub(crate) async fn finish<B: Bus>(
+    desk: &Desk<B>,
+    engine: Run,
+    cancelled: Option<String>,
+) -> Result<End, Error> {
+    let run = engine.plan().run();
+    let folder = key::last_folder(&engine.plan().alt().file().id, &run.to_string());
+    let made = assemble(desk, engine, cancelled).await?;
+    let at = |name: &str| format!("{folder}/{name}");
+    let copies = made.assembled.promotions.into_iter().map(|promotion| {
+        let (store, to) = (desk.store.clone(), at(&promotion.to));
+        async move { store.copy(&promotion.from, &to).await }
+    });
+    stream::iter(copies)
+        .buffer_unordered(COPIES)
+        .try_collect::<()>()
+        .await?;
+    desk.store
+        .put(&at("summary.txt"), made.assembled.summary)
+        .await?;
+    desk.store.put(&at("graph.svg"), made.svg).await?;
+    desk.store.put(&at("graph.dot"), made.dot).await?;
+    let last_key = at("last.json");
+    desk.store.put_file(&last_key, &made.path).await?;
+    Ok(End {
+        run,
+        last_key,
+        last_sha256: made.assembled.sha256,
+        status: made.assembled.status.name().to_owned(),
+    })
+}
+
+/// What is ready to be stored.
+struct Made {
+    assembled: Assembled,
+    svg: String,
+    dot: String,
+    path: tempfile::TempPath,
+}
+
+/// Assembles on a thread of its own: a LAST may have a million tasks.
+async fn assemble<B: Bus>(
+    desk: &Desk<B>,
+    engine: Run,
+    cancelled: Option<String>,
+) -> Result<Made, Error> {
+    let bus = desk.bus.clone();
+    let durability = desk.settings.durability.clone();
+    let scratch = desk.settings.scratch.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let making = tokio::task::spawn_blocking(move || {
+        let (file, path) = temporary(&scratch)?;
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let plan = engine.plan();
+        let alt = plan.alt();
+        let facts = RunFacts {
+            run: plan.run(),
+            alt,
+            mode: alt.file().mode,
+            persona: alt.file().persona.as_deref(),
+            started: engine.started_at(),
+            finished: finished_at(&engine),
+            counts: engine.counts(),
+            cancelled: cancelled.as_deref(),
+            chaos: plan.chaos().map(|chaos| (chaos.seed, chaos.level)),
+            durability: &durability,
+        };
+        let mut tasks = Facts::new(&bus, &engine);
+        let mut ask = |task| runtime.block_on(tasks.of(task));
+        let assembled = last::assemble(&mut out, &facts, &mut ask)
+            .map_err(|error| Error::Last(error.to_string()))?;
+        out.flush()
+            .map_err(|error| Error::Last(error.to_string()))?;
+        let picture = Picture::new(alt, Some(&assembled.ends));
+        Ok(Made {
+            svg: picture.svg(),
+            dot: picture.dot(),
+            assembled,
+            path,
+        })
+    });
+    making
+        .await
+        .map_err(|fault| Error::Last(fault.to_string()))?
+}
+
+fn temporary(scratch: &PathBuf) -> Result<(File, tempfile::TempPath), Error> {
+    let made = std::fs::create_dir_all(scratch).and_then(|()| {
+        tempfile::Builder::new()
+            .prefix("last-")
+            .tempfile_in(scratch)
+    });
+    let made = made.map_err(|source| store::Error::File {
+        path: scratch.clone(),
+        source,
+    })?;
+    Ok(made.into_parts())
+}
+
+/// Forgets what the attempts left: what counts of it is beside the LAST now.
+pub(crate) async fn tidy<B: Bus>(desk: &Desk<B>, run: RunId) {
+    if let Err(error) = desk
+        .store
+        .forget(&key::attempts_folder(&run.to_string()))
+        .await
+    {
+        warn!(run.id = %run, error = %error, "what the attempts left is still there");
+    }
+}
+
+/// Ends a run whose file is refused: its diagnostics are stored in the place of a LAST.
+pub(crate) async fn refuse<B: Bus>(
+    desk: &Desk<B>,
+    run: RunId,
+    report: &alt::Report,
+) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(&report.diagnostics)
+        .map_err(|error| Error::Last(error.to_string()))?;
+    let last_key = format!("refused/{run}.json");
+    let last_sha256 = store::sha256(text.as_bytes());
+    desk.store.put(&last_key, text).await?;
+    let end = End {
+        run,
+        last_key,
+        last_sha256,
+        status: "refused".to_owned(),
+    };
+    Ok(desk.bus.end(end).await?)
+}

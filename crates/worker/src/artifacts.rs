@@ -1,0 +1,281 @@
+//! What an attempt leaves: its output, and the files that the output names.
+//!
+//! `output.files` is a list of paths inside the scratch folder; `output.text` becomes a file of its
+//! own. A file that is not there, or not there to be had, is reported with the verdict: the rest of
+//! the work is not lost for it.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use alt::Json;
+use protocol::{ArtifactRecord, Body, MissingFile, Offer, limits};
+use serde::Deserialize;
+use store::{Store, key};
+
+use crate::report::{Kept, Report};
+
+/// The artifact that `output.text` becomes.
+const TEXT_NAME: &str = "output.txt";
+
+/// The two fields of an output that mean something to us; an output may have any shape.
+#[derive(Debug, Default, Deserialize)]
+struct Named {
+    #[serde(default)]
+    files: serde_json::Value,
+    #[serde(default)]
+    text: serde_json::Value,
+}
+
+/// Stores the output and its files; the report is `Ok` unless that fails.
+pub(crate) async fn keep(store: &Store, offer: &Offer, scratch: &Path, output: Json) -> Report {
+    let size = output.text().len();
+    if size > limits::OUTPUT_BYTES {
+        let most = limits::OUTPUT_BYTES;
+        let message = format!("an output of {size} bytes; at most {most} are kept: use a file");
+        return Report::failed(message, false);
+    }
+    let folder = key::attempt_folder(&offer.run.to_string(), offer.task.0, offer.attempt.get());
+    match keep_all(store, &folder, scratch, output).await {
+        Ok(kept) => Report::Ok(kept),
+        Err(error) => Report::failed(format!("the output could not be stored: {error}"), true),
+    }
+}
+
+async fn keep_all(
+    store: &Store,
+    folder: &str,
+    scratch: &Path,
+    output: Json,
+) -> Result<Kept, store::Error> {
+    // Most outputs name no file; parsing them for that alone would be waste.
+    let text = output.text();
+    let names_any = text.contains("\"files\"") || text.contains("\"text\"");
+    let named: Named = names_any
+        .then(|| output.read().ok())
+        .flatten()
+        .unwrap_or_default();
+    let mut shelf = Shelf {
+        store,
+        folder,
+        records: Vec::new(),
+        missing: Vec::new(),
+        taken: BTreeSet::new(),
+    };
+    if let serde_json::Value::Array(files) = &named.files {
+        for file in files {
+            shelf.keep_file(scratch, file).await?;
+        }
+    }
+    if let serde_json::Value::String(text) = &named.text
+        && !text.trim().is_empty()
+        && shelf.take(TEXT_NAME).is_ok()
+    {
+        shelf
+            .keep_bytes(TEXT_NAME, text.clone().into_bytes())
+            .await?;
+    }
+    let Shelf {
+        records, missing, ..
+    } = shelf;
+    let output = if output.text().len() > limits::INLINE_OUTPUT_BYTES {
+        let key = format!("{folder}/output");
+        let text = output.text().to_owned();
+        let (size, sha256) = (text.len() as u64, store::sha256(text.as_bytes()));
+        store.put(&key, text).await?;
+        Body::Stored { key, size, sha256 }
+    } else {
+        Body::Inline(output)
+    };
+    Ok(Kept {
+        output,
+        artifacts: records,
+        missing,
+    })
+}
+
+/// The artifacts of one attempt as they are stored.
+struct Shelf<'a> {
+    store: &'a Store,
+    folder: &'a str,
+    records: Vec<ArtifactRecord>,
+    missing: Vec<MissingFile>,
+    /// In lower case: some file systems hold `a` and `A` for one name.
+    taken: BTreeSet<String>,
+}
+
+impl Shelf<'_> {
+    fn take(&mut self, name: &str) -> Result<(), &'static str> {
+        if self.records.len() >= limits::ARTIFACTS {
+            return Err("too many files");
+        }
+        if self.taken.insert(name.to_lowercase()) {
+            Ok(())
+        } else {
+            Err("the name is taken")
+        }
+    }
+
+    /// Where artifact number `records.len()` goes: numbered, so that no name is ever a key.
+    fn next_key(&self) -> String {
+        format!("{}/{}", self.folder, self.records.len())
+    }
+
+    async fn keep_file(
+        &mut self,
+        scratch: &Path,
+        named: &serde_json::Value,
+    ) -> Result<(), store::Error> {
+        let Some(named) = named.as_str() else {
+            self.miss(named.to_string(), "not a path");
+            return Ok(());
+        };
+        match locate(scratch, named) {
+            Err(reason) => self.miss(named.to_owned(), reason),
+            Ok((name, path)) => match self.take(&name) {
+                Err(reason) => self.miss(named.to_owned(), reason),
+                Ok(()) => {
+                    let key = self.next_key();
+                    let digest = self.store.put_file(&key, &path).await?;
+                    let (size, sha256) = (digest.size, digest.sha256);
+                    self.records.push(ArtifactRecord {
+                        name,
+                        key,
+                        size,
+                        sha256,
+                    });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    async fn keep_bytes(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), store::Error> {
+        let key = self.next_key();
+        let (size, sha256) = (bytes.len() as u64, store::sha256(&bytes));
+        self.store.put(&key, bytes).await?;
+        self.records.push(ArtifactRecord {
+            name: name.to_owned(),
+            key,
+            size,
+            sha256,
+        });
+        Ok(())
+    }
+
+    fn miss(&mut self, path: String, reason: &str) {
+        // Bounded with the artifacts: a list of a million bad names says no more than one of these.
+        if self.missing.len() < limits::ARTIFACTS {
+            let end = path.floor_char_boundary(path.len().min(limits::ARTIFACT_NAME_BYTES));
+            let path = path[..end].to_owned();
+            self.missing.push(MissingFile {
+                path,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+}
+
+/// The artifact's name and the real file behind `named`, if that is a plain file of the scratch
+/// folder and nothing else.
+fn locate(scratch: &Path, named: &str) -> Result<(String, PathBuf), &'static str> {
+    const OUTSIDE: &str = "outside the scratch folder";
+    if named.contains(['\0', '\\']) || named.chars().any(char::is_control) {
+        return Err("not a portable name");
+    }
+    let path = Path::new(named);
+    // A job may name its files absolutely: it was told where its scratch folder is.
+    let path = if path.is_absolute() {
+        path.strip_prefix(scratch).map_err(|_| OUTSIDE)?
+    } else {
+        path
+    };
+    let mut parts = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_str().ok_or("not a portable name")?),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                return Err(OUTSIDE);
+            }
+        }
+    }
+    if parts.is_empty() {
+        return Err("not a file");
+    }
+    if parts
+        .iter()
+        .any(|part| part.len() > limits::ARTIFACT_NAME_BYTES || part.contains(':'))
+    {
+        return Err("not a portable name");
+    }
+    let root = scratch.canonicalize().map_err(|_| "not found")?;
+    // Symbolic links resolved: what counts is where the bytes are.
+    let real = root.join(path).canonicalize().map_err(|_| "not found")?;
+    if !real.starts_with(&root) {
+        return Err(OUTSIDE);
+    }
+    let facts = real.metadata().map_err(|_| "not found")?;
+    if !facts.is_file() {
+        return Err("not a regular file");
+    }
+    if has_other_names(&facts) {
+        return Err("a hard link: it may belong to somebody else");
+    }
+    Ok((parts.join("/"), real))
+}
+
+#[cfg(unix)]
+fn has_other_names(facts: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(facts) > 1
+}
+
+#[cfg(not(unix))]
+const fn has_other_names(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_files_of_the_scratch_folder_are_kept() {
+        let outside = tempfile::tempdir().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path();
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        std::fs::create_dir(root.join("sub")).unwrap();
+        for name in ["plain", "sub/deep", "twin"] {
+            std::fs::write(root.join(name), "x").unwrap();
+        }
+        std::fs::hard_link(root.join("twin"), root.join("twin2")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), root.join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("away")).unwrap();
+        std::os::unix::fs::symlink(root.join("plain"), root.join("inner")).unwrap();
+        let absolute = root.join("plain").display().to_string();
+        let cases: &[(&str, Result<&str, &str>)] = &[
+            ("plain", Ok("plain")),
+            ("./plain", Ok("plain")),
+            ("sub/deep", Ok("sub/deep")),
+            ("inner", Ok("inner")),
+            (&absolute, Ok("plain")),
+            ("absent", Err("not found")),
+            ("../x", Err("outside the scratch folder")),
+            ("sub/../../x", Err("outside the scratch folder")),
+            ("/etc/passwd", Err("outside the scratch folder")),
+            ("link", Err("outside the scratch folder")),
+            ("away/secret", Err("outside the scratch folder")),
+            ("sub", Err("not a regular file")),
+            ("twin", Err("a hard link: it may belong to somebody else")),
+            ("", Err("not a file")),
+            (".", Err("not a file")),
+            ("a\\..\\b", Err("not a portable name")),
+            ("C:x", Err("not a portable name")),
+            ("a\nb", Err("not a portable name")),
+        ];
+        for (named, expected) in cases {
+            let found = locate(root, named).map(|(name, _)| name);
+            assert_eq!(found.as_deref(), expected.as_deref(), "{named}");
+        }
+    }
+}

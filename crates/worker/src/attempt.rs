@@ -1,0 +1,249 @@
+//! One attempt from claim to verdict: run the job, keep the lease, stop when told, report once.
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alt::Json;
+use bus::{Bus, Claim, Recorded};
+use job::{Context, ContextParts, Declaration};
+use protocol::{Offer, Outcome, Perturbation, Started, limits};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::inputs::Inputs;
+use crate::report::{self, Report};
+use crate::{Bench, artifacts};
+
+/// Carries out a claimed offer and gives it back, acked or released.
+pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
+    let key = claim.offer().key();
+    // A second delivery may mean that the first one's worker died after its verdict was stored.
+    if claim.deliveries() > 1 && already_decided(bench, claim.offer()).await {
+        let _ = claim.ack().await;
+        return;
+    }
+    let Some((report, ran, log)) = hold(bench, &claim).await else {
+        return;
+    };
+    let outcome = report.outcome();
+    let verdict = report.into_verdict(claim.offer(), &bench.settings.id, ran, log);
+    info!(
+        run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
+        job.kind = %claim.offer().job, outcome = outcome.name(), elapsed_ms = verdict.run_ms,
+        "attempt ended"
+    );
+    match report::store(&bench.bus, &claim, verdict).await {
+        Some(Recorded::Refused) => {
+            warn!(run.id = %key.run, task.id = key.task.0, "another verdict was first");
+        }
+        Some(_) => {}
+        // Not acked: the offer goes to somebody else, who will look for a verdict first.
+        None => return,
+    }
+    if claim.offer().perturbation == Some(Perturbation::Duplicate) && outcome == Outcome::Ok {
+        run_again(bench, &claim).await;
+    }
+    let _ = claim.ack().await;
+}
+
+/// The attempt with a scratch folder and an entry in the list of what runs, for as long as it runs.
+async fn hold<B: Bus>(
+    bench: &Arc<Bench<B>>,
+    claim: &B::Claim,
+) -> Option<(Report, Duration, Vec<String>)> {
+    let key = claim.offer().key();
+    let stop = bench.enter(key);
+    let scratch = tempfile::Builder::new()
+        .prefix("attempt-")
+        .tempdir_in(&bench.settings.scratch);
+    let begun = Instant::now();
+    let ended = match &scratch {
+        Ok(scratch) => run(bench, claim, scratch.path(), &stop).await,
+        Err(error) => Some((
+            Report::failed(format!("no scratch folder: {error}"), true),
+            Vec::new(),
+        )),
+    };
+    bench.leave(key);
+    let (report, log) = ended?;
+    Some((report, begun.elapsed(), log))
+}
+
+async fn already_decided<B: Bus>(bench: &Bench<B>, offer: &Offer) -> bool {
+    let stored = bench
+        .bus
+        .verdicts(vec![(offer.queue.clone(), offer.key())])
+        .await;
+    stored.is_ok_and(|found| found.iter().any(Option::is_some))
+}
+
+/// The report of the attempt and what its job said; `None` when the lease was lost and nobody
+/// wants to hear it.
+async fn run<B: Bus>(
+    bench: &Arc<Bench<B>>,
+    claim: &B::Claim,
+    scratch: &Path,
+    stop: &CancellationToken,
+) -> Option<(Report, Vec<String>)> {
+    let offer = claim.offer();
+    let silent = |report| Some((report, Vec::new()));
+    match offer.perturbation {
+        Some(Perturbation::Fail) => {
+            return silent(Report::failed("injected by chaos mode", true));
+        }
+        Some(Perturbation::DelayMs(wait)) => {
+            let wait = sleep(Duration::from_millis(wait.into()));
+            tokio::select! { () = wait => {} () = stop.cancelled() => {} }
+        }
+        Some(Perturbation::Duplicate) | None => {}
+    }
+    let Some(declaration) = bench.registry.get(&offer.job) else {
+        let message = format!("no job `{}` on worker `{}`", offer.job, bench.settings.id);
+        return silent(Report::failed(message, false));
+    };
+    let default_s = declaration
+        .options
+        .timeout_seconds
+        .unwrap_or(limits::TIMEOUT_SECONDS);
+    let timeout_ms = offer.timeout_ms.unwrap_or(u64::from(default_s) * 1000);
+    let started = Started {
+        key: offer.key(),
+        worker: bench.settings.id.clone(),
+        timeout_ms,
+    };
+    bench.bus.started(started).await;
+    let inputs = Arc::new(Inputs::new(
+        bench.bus.clone(),
+        bench.store.clone(),
+        offer.run,
+    ));
+    let parameters = match inputs.resolve(offer).await {
+        Ok(parameters) => parameters,
+        Err(failure) => return silent(Report::Failed(failure)),
+    };
+    let cancelled = CancellationToken::new();
+    let context = context(bench, offer, scratch, &cancelled, inputs);
+    let log = context.log_handle();
+    let job = start(declaration, parameters, context);
+    let timeout = Duration::from_millis(timeout_ms);
+    let report = match supervise(claim, job, &cancelled, stop, timeout).await? {
+        Ok(output) => artifacts::keep(&bench.store, offer, scratch, output).await,
+        Err(report) => report,
+    };
+    Some((report, log.take()))
+}
+
+fn context<B: Bus>(
+    bench: &Bench<B>,
+    offer: &Offer,
+    scratch: &Path,
+    cancelled: &CancellationToken,
+    inputs: Arc<Inputs<B>>,
+) -> Context {
+    Context::new(ContextParts {
+        key: offer.key(),
+        task: offer.id.clone(),
+        scratch: scratch.to_owned(),
+        cancelled: cancelled.clone(),
+        inputs: offer.inputs.clone(),
+        dependencies: offer.dependencies as usize,
+        outputs: inputs,
+        permissions: Arc::clone(&bench.permissions),
+        mode: offer.mode,
+        persona: offer.persona.clone(),
+    })
+}
+
+/// The job in a task of its own: a panic there is a failed attempt, not a dead worker.
+fn start(
+    declaration: &'static Declaration,
+    parameters: Json,
+    context: Context,
+) -> JoinHandle<Result<Json, job::Error>> {
+    tokio::spawn((declaration.run)(parameters, context))
+}
+
+/// Waits for the job, its time, a request to stop or the end of the lease, whichever is first.
+async fn supervise<C: Claim>(
+    claim: &C,
+    mut job: JoinHandle<Result<Json, job::Error>>,
+    cancelled: &CancellationToken,
+    stop: &CancellationToken,
+    timeout: Duration,
+) -> Option<Result<Json, Report>> {
+    let deadline = Instant::now() + timeout;
+    let mut lease_end = Instant::now() + claim.lease();
+    let mut heartbeat = tokio::time::interval(claim.lease() / 3);
+    heartbeat.tick().await; // the first tick comes at once, and the claim itself was the first word
+    loop {
+        tokio::select! {
+            ended = &mut job => return Some(finished(ended)),
+            () = sleep_until(deadline) => {
+                wind_down(job, cancelled).await;
+                return Some(Err(Report::Timeout(timeout)));
+            }
+            () = stop.cancelled() => {
+                wind_down(job, cancelled).await;
+                return Some(Err(Report::Cancelled));
+            }
+            () = sleep_until(lease_end) => {
+                // Stopped before anybody else can start it; whoever has it now will report.
+                wind_down(job, cancelled).await;
+                return None;
+            }
+            _ = heartbeat.tick() => {
+                let sent = Instant::now();
+                if claim.extend().await.is_ok() {
+                    lease_end = sent + claim.lease();
+                }
+            }
+        }
+    }
+}
+
+/// Asks the job to end, gives it the grace, then drops it: dropping frees what it holds.
+async fn wind_down(mut job: JoinHandle<Result<Json, job::Error>>, cancelled: &CancellationToken) {
+    cancelled.cancel();
+    let grace = Duration::from_millis(limits::STOP_GRACE_MS);
+    if tokio::time::timeout(grace, &mut job).await.is_err() {
+        job.abort();
+        let _ = job.await;
+    }
+}
+
+fn finished(
+    ended: Result<Result<Json, job::Error>, tokio::task::JoinError>,
+) -> Result<Json, Report> {
+    match ended {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(job::Error::Cancelled)) => Err(Report::Cancelled),
+        Ok(Err(error)) => Err(Report::failed(error.to_string(), error.retryable())),
+        Err(fault) if fault.is_panic() => {
+            let text = panic_text(fault.into_panic().as_ref());
+            Err(Report::failed(format!("the job panicked: {text}"), true))
+        }
+        Err(_) => Err(Report::failed("the job was dropped", true)),
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Chaos mode's redelivery: the job runs once more and its verdict meets the first one.
+async fn run_again<B: Bus>(bench: &Arc<Bench<B>>, claim: &B::Claim) {
+    let offer = claim.offer();
+    if let Some((report, ran, log)) = Box::pin(hold(bench, claim)).await {
+        let verdict = report.into_verdict(offer, &bench.settings.id, ran, log);
+        // Refused, by the contract of the road; the conformance suite holds it to that.
+        let _ = bench.bus.record(&offer.queue, verdict).await;
+    }
+}

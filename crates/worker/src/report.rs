@@ -1,0 +1,150 @@
+//! What a worker says of an attempt, and how that is stored exactly once.
+
+use std::time::Duration;
+
+use bus::{Bus, Claim, Recorded};
+use protocol::{
+    ArtifactRecord, Body, Failure, MissingFile, Offer, Outcome, Verdict, WorkerId, limits,
+};
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+/// How long to wait before a verdict that may not be stored is stored again.
+const STORE_AGAIN: Duration = Duration::from_millis(250);
+
+/// How an attempt ended, seen from its worker.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// With an output.
+    Ok(Kept),
+    /// With an error.
+    Failed(Failure),
+    /// By its timeout.
+    Timeout(Duration),
+    /// Because it was told to stop.
+    Cancelled,
+}
+
+/// An output and its files, where the verdict can point to them.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) output: Body,
+    pub(crate) artifacts: Vec<ArtifactRecord>,
+    pub(crate) missing: Vec<MissingFile>,
+}
+
+impl Report {
+    pub(crate) fn failed(message: impl Into<String>, retryable: bool) -> Self {
+        Self::Failed(Failure {
+            message: message.into(),
+            retryable,
+        })
+    }
+
+    pub(crate) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Ok(_) => Outcome::Ok,
+            Self::Failed(_) => Outcome::Failed,
+            Self::Timeout(_) => Outcome::Timeout,
+            Self::Cancelled => Outcome::Cancelled,
+        }
+    }
+
+    /// The verdict on `offer`, bounded.
+    pub(crate) fn into_verdict(
+        self,
+        offer: &Offer,
+        worker: &WorkerId,
+        ran: Duration,
+        log: Vec<String>,
+    ) -> Verdict {
+        let outcome = self.outcome();
+        let (failure, kept) = match self {
+            Self::Ok(kept) => (None, Some(kept)),
+            Self::Failed(failure) => (Some(failure), None),
+            Self::Timeout(limit) => {
+                let message = format!("timed out after {} s", limit.as_secs_f64());
+                (
+                    Some(Failure {
+                        message,
+                        retryable: true,
+                    }),
+                    None,
+                )
+            }
+            Self::Cancelled => (
+                Some(Failure {
+                    message: "cancelled".to_owned(),
+                    retryable: false,
+                }),
+                None,
+            ),
+        };
+        let failure = failure.map(|failure| Failure {
+            message: cut(failure.message, limits::ERROR_BYTES),
+            ..failure
+        });
+        let (output, artifacts, missing) = match kept {
+            Some(kept) => (Some(kept.output), kept.artifacts, kept.missing),
+            None => (None, Vec::new(), Vec::new()),
+        };
+        Verdict {
+            run: offer.run,
+            task: offer.task,
+            attempt: offer.attempt,
+            outcome,
+            failure,
+            output,
+            artifacts,
+            missing,
+            worker: Some(worker.clone()),
+            run_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX),
+            log,
+        }
+    }
+}
+
+/// `text` cut to `most` bytes, with a note of how much is gone.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let note = format!(" … ({} bytes in all)", text.len());
+        text.truncate(text.floor_char_boundary(most - note.len()));
+        text.push_str(&note);
+    }
+    text
+}
+
+/// Stores the verdict, again and again while the road is down and the lease holds.
+///
+/// A write that failed may have happened: the same verdict is simply stored again, and the answer
+/// then says that one is there. `None` when the lease ran out first: somebody else will report.
+pub(crate) async fn store<B: Bus>(bus: &B, claim: &B::Claim, verdict: Verdict) -> Option<Recorded> {
+    let mut lease_end = Instant::now() + claim.lease();
+    loop {
+        match bus.record(&claim.offer().queue, verdict.clone()).await {
+            Ok(recorded) => return Some(recorded),
+            Err(error) => warn!(error = %error, "verdict not stored; trying again"),
+        }
+        let asked = Instant::now();
+        match claim.extend().await {
+            Ok(()) => lease_end = asked + claim.lease(),
+            Err(bus::Error::LeaseLost) => return None,
+            Err(_) if asked >= lease_end => return None,
+            Err(_) => {}
+        }
+        sleep(STORE_AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_errors_are_cut_between_characters_and_say_so() {
+        let cut = cut("é".repeat(5_000), 100);
+        assert!(cut.len() <= 100, "{}", cut.len());
+        assert!(cut.ends_with("é … (10000 bytes in all)"), "{cut}");
+        assert_eq!(super::cut("short".to_owned(), 100), "short");
+    }
+}
