@@ -1,0 +1,175 @@
+//! The verbs that look and run nothing: validate, explain, graph, schema, jobs.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use alt::{Check, Code};
+use last::Picture;
+use serde::Serialize;
+
+use crate::arguments::{GraphFormat, SchemaOf, ValidateArguments};
+use crate::exit::{Exit, Failure};
+use crate::settings::Settings;
+use crate::{output, source};
+
+/// What `validate --json` says of one file.
+#[derive(Debug, Serialize)]
+struct Validated<'a> {
+    file: &'a str,
+    valid: bool,
+    tasks: usize,
+    dependencies: usize,
+    diagnostics: &'a [alt::Diagnostic],
+    more_errors: usize,
+    more_warnings: usize,
+}
+
+pub(crate) fn validate(arguments: &ValidateArguments, _: &Settings) -> Result<Exit, Failure> {
+    let registry = source::registry()?;
+    let jobs: Vec<&str> = registry.names().collect();
+    let check = Check {
+        jobs: Some(&jobs),
+        strict: arguments.strict,
+        ..Check::default()
+    };
+    let mut exit = Exit::Success;
+    let mut sources = Vec::new();
+    for path in &arguments.files {
+        let source = source::read(path, &check)?;
+        if source.report.alt.is_none() {
+            exit = Exit::Invalid;
+        }
+        if arguments.json {
+            sources.push(source);
+            continue;
+        }
+        source.tell();
+        let line = match &source.report.alt {
+            Some(alt) => format!(
+                "{}: valid, {} tasks, {} dependencies\n",
+                source.name,
+                alt.graph().len(),
+                alt.graph().edge_count()
+            ),
+            None => {
+                let errors = source.report.errors().count() + source.report.more_errors;
+                format!("{}: invalid, {errors} errors\n", source.name)
+            }
+        };
+        output::result(&line)?;
+    }
+    if arguments.json {
+        output::json(&sources.iter().map(validated).collect::<Vec<_>>())?;
+    }
+    Ok(exit)
+}
+
+fn validated(source: &source::Source) -> Validated<'_> {
+    let graph = source.report.alt.as_ref().map(|alt| alt.graph());
+    Validated {
+        file: &source.name,
+        valid: graph.is_some(),
+        tasks: graph.map_or(0, alt::Graph::len),
+        dependencies: graph.map_or(0, alt::Graph::edge_count),
+        diagnostics: &source.report.diagnostics,
+        more_errors: source.report.more_errors,
+        more_warnings: source.report.more_warnings,
+    }
+}
+
+pub(crate) fn explain(code: &str) -> Result<Exit, Failure> {
+    let code: Code = code.parse().map_err(|error| {
+        let (first, last) = (Code::ALL[0], Code::ALL[Code::ALL.len() - 1]);
+        Failure::usage(
+            format!("{error}"),
+            format!("the codes go from {first} to {last}"),
+        )
+    })?;
+    output::result(code.explain())?;
+    Ok(Exit::Success)
+}
+
+pub(crate) fn graph(file: &Path, format: GraphFormat, _: &Settings) -> Result<Exit, Failure> {
+    // Any job will do: a picture can be drawn of a file whose jobs are elsewhere.
+    let source = source::read(file, &Check::default())?;
+    let Some(alt) = &source.report.alt else {
+        source.tell();
+        return Ok(Exit::Invalid);
+    };
+    let picture = Picture::new(alt, None);
+    output::result(&match format {
+        GraphFormat::Svg => picture.svg(),
+        GraphFormat::Dot => picture.dot(),
+        GraphFormat::Mermaid => picture.mermaid(),
+        GraphFormat::Text => picture.text(),
+    })?;
+    Ok(Exit::Success)
+}
+
+pub(crate) fn schema(of: SchemaOf) -> Result<Exit, Failure> {
+    output::result(&match of {
+        SchemaOf::Alt => alt::schema(),
+        SchemaOf::Last => last::schema(),
+    })?;
+    Ok(Exit::Success)
+}
+
+/// What `jobs ls --json` says of one job.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    description: &'a str,
+    queue: &'a str,
+    timeout_seconds: u32,
+    max_retries: u8,
+    max_concurrent: Option<u32>,
+}
+
+pub(crate) fn jobs(json: bool) -> Result<Exit, Failure> {
+    let registry = source::registry()?;
+    let catalogue = registry.catalogue();
+    let listed: Vec<Listed<'_>> = registry
+        .iter()
+        .filter_map(|job| {
+            let policy = catalogue.0.get(job.name)?;
+            Some(Listed {
+                name: job.name,
+                description: job.description,
+                queue: &policy.queue,
+                timeout_seconds: policy.timeout_seconds,
+                max_retries: policy.retries,
+                max_concurrent: policy.max_concurrent,
+            })
+        })
+        .collect();
+    if json {
+        output::json(&listed)?;
+        return Ok(Exit::Success);
+    }
+    let width = listed
+        .iter()
+        .map(|job| job.name.len())
+        .max()
+        .unwrap_or(0)
+        .max("JOB".len());
+    let mut table = format!("{:width$}  TIMEOUT  RETRIES  AT ONCE  DESCRIPTION\n", "JOB");
+    for job in &listed {
+        let at_once = job
+            .max_concurrent
+            .map_or_else(|| "any".to_owned(), |most| most.to_string());
+        let timeout = format!("{} s", job.timeout_seconds);
+        let Listed {
+            name,
+            description,
+            max_retries,
+            ..
+        } = job;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            table,
+            "{name:width$}  {timeout:>7}  {max_retries:>7}  {at_once:>7}  {description}"
+        );
+    }
+    output::result(&table)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,67 @@
+//! The two streams: results go to stdout, everything else to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::ColorChoice;
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::Failure;
+
+/// Writes a result. A reader that went away (`| head`) is no error.
+pub(crate) fn result(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::fault(format!(
+            "standard output cannot be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a result as one JSON value.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::fault(format!("the result is not JSON: {error}")))?;
+    result(&format!("{text}\n"))
+}
+
+/// Says something beside the result.
+pub(crate) fn say(text: &str) {
+    // Nobody is left to hear that stderr is gone.
+    let _ = anstream::AutoStream::auto(io::stderr()).write_all(text.as_bytes());
+}
+
+/// Says what is wrong and what to do.
+pub(crate) fn complain(failure: &Failure) {
+    let mut text = format!("\u{1b}[1;31merror\u{1b}[0m: {}\n", failure.message);
+    if let Some(help) = &failure.help {
+        text.push_str(&format!("  help: {help}\n"));
+    }
+    say(&text);
+}
+
+/// Whether people see colours on stderr: a terminal, and neither NO_COLOR nor a dumb one.
+pub(crate) fn colors() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
+/// Whether somebody looks at stderr.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Sends the log to stderr; `filter` is a level or directives such as `warn,worker=debug`.
+pub(crate) fn start_log(filter: &str) -> Result<(), Failure> {
+    let parsed = EnvFilter::builder().parse(filter).map_err(|error| {
+        Failure::usage(
+            format!("RUNNER_LOG_LEVEL cannot be `{filter}`: {error}"),
+            "use error, warn, info, debug or trace",
+        )
+    })?;
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(io::stderr)
+        .with_ansi(colors())
+        .try_init();
+    started.map_err(|error| Failure::fault(format!("the log cannot start: {error}")))
+}

@@ -1,0 +1,148 @@
+//! What people see while a run goes on, in the form they asked for.
+
+mod board;
+mod frame;
+mod json;
+mod plain;
+mod tty;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alt::Alt;
+use bus::Heard;
+use protocol::{Counts, End, RunId};
+
+use self::board::Board;
+use self::json::JsonLines;
+use self::plain::Plain;
+use self::tty::Tty;
+use crate::arguments::ProgressMode;
+use crate::output;
+
+/// A view of one run.
+#[derive(Debug)]
+pub(crate) struct View {
+    board: Board,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Tty(Tty),
+    Plain(Plain),
+    Json(JsonLines),
+    Quiet,
+}
+
+impl View {
+    pub(crate) fn new(mode: ProgressMode, unicode: bool, run: RunId, alt: Arc<Alt>) -> Self {
+        let form = match mode {
+            ProgressMode::Auto if output::is_watched() => Form::Tty(Tty::new(unicode)),
+            ProgressMode::Tty => Form::Tty(Tty::new(unicode)),
+            ProgressMode::Auto | ProgressMode::Plain => Form::Plain(Plain::default()),
+            ProgressMode::Json => Form::Json(JsonLines::new(run)),
+            ProgressMode::Quiet => Form::Quiet,
+        };
+        Self {
+            board: Board::new(alt),
+            form,
+        }
+    }
+
+    /// Whether the news of every attempt are shown; a quiet view needs none.
+    pub(crate) const fn wants_news(&self) -> bool {
+        !matches!(self.form, Form::Quiet)
+    }
+
+    /// Takes note of news.
+    pub(crate) fn hear(&mut self, news: &[Heard]) {
+        for heard in news {
+            let Some(line) = self.board.hear(heard) else {
+                continue;
+            };
+            match &mut self.form {
+                Form::Tty(tty) => tty.finished(&self.board, &line),
+                Form::Plain(plain) => plain.finished(&self.board, &line),
+                Form::Json(json) => json.finished(&line),
+                Form::Quiet => {}
+            }
+        }
+    }
+
+    /// Takes note of how the tasks stand.
+    pub(crate) fn count(&mut self, counts: Counts) {
+        self.board.counts = counts;
+        if let Form::Json(json) = &mut self.form {
+            json.counts(counts);
+        }
+    }
+
+    /// Shows how things are, if this view does that by time.
+    pub(crate) fn draw(&mut self, elapsed: Duration) {
+        match &mut self.form {
+            Form::Tty(tty) => tty.draw(&self.board, elapsed),
+            Form::Plain(plain) => plain.draw(&self.board, elapsed),
+            Form::Json(_) | Form::Quiet => {}
+        }
+    }
+
+    /// Says something to the person who watches.
+    pub(crate) fn note(&mut self, text: &str) {
+        match &mut self.form {
+            Form::Tty(tty) => tty.note(text),
+            Form::Plain(_) => output::say(&format!("{text}\n")),
+            Form::Json(json) => json.note(text),
+            Form::Quiet => {}
+        }
+    }
+
+    /// Ends the view of a run that is left.
+    pub(crate) fn leave(&mut self) {
+        if let Form::Tty(tty) = &mut self.form {
+            tty.clear();
+        }
+        self.note("left at once; no LAST was written");
+    }
+
+    /// Ends the view with the outcome.
+    pub(crate) fn end(&mut self, end: &End, counts: Counts, elapsed: Duration) {
+        self.board.counts = counts;
+        match &mut self.form {
+            Form::Tty(tty) => {
+                tty.clear();
+                output::say(&outcome(end, counts, elapsed));
+            }
+            Form::Plain(_) => output::say(&outcome(end, counts, elapsed)),
+            Form::Json(json) => json.end(end, counts),
+            Form::Quiet => {}
+        }
+    }
+}
+
+/// The last line of a run for people.
+fn outcome(end: &End, counts: Counts, elapsed: Duration) -> String {
+    let Counts {
+        completed,
+        failed,
+        timeout,
+        cancelled,
+        ..
+    } = counts;
+    let mut text = format!(
+        "{}: {completed} of {} tasks completed",
+        end.status,
+        counts.total()
+    );
+    for (count, word) in [
+        (failed, "failed"),
+        (timeout, "timed out"),
+        (cancelled, "cancelled"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    text.push_str(&format!(", in {}\n", frame::seconds(elapsed)));
+    text
+}

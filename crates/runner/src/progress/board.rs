@@ -1,0 +1,109 @@
+//! What is known of a run while it goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alt::{Alt, TaskIndex};
+use bus::Heard;
+use protocol::{Attempt, Counts, Outcome, Timestamp};
+
+/// The state that every form of view shows a part of.
+#[derive(Debug)]
+pub(super) struct Board {
+    alt: Arc<Alt>,
+    pub(super) counts: Counts,
+    /// Attempts that a worker said it began.
+    pub(super) running: BTreeMap<TaskIndex, Running>,
+    /// The stream's newest time.
+    pub(super) now: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) attempt: Attempt,
+    pub(super) since: Timestamp,
+}
+
+/// An attempt that ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) id: String,
+    pub(super) attempt: Attempt,
+    pub(super) outcome: Outcome,
+    pub(super) run_ms: u64,
+    pub(super) error: Option<String>,
+    pub(super) at: Timestamp,
+}
+
+impl Board {
+    pub(super) fn new(alt: Arc<Alt>) -> Self {
+        let total = u32::try_from(alt.graph().len()).unwrap_or(u32::MAX);
+        let counts = Counts {
+            waiting: total,
+            ..Counts::default()
+        };
+        Self {
+            alt,
+            counts,
+            running: BTreeMap::new(),
+            now: Timestamp::now(),
+        }
+    }
+
+    pub(super) fn title(&self) -> String {
+        plain(&self.alt.file().title)
+    }
+
+    /// The task's id without anything that steers a terminal.
+    pub(super) fn id(&self, task: TaskIndex) -> String {
+        self.alt
+            .file()
+            .tasks
+            .get(task.get())
+            .map_or_else(String::new, |task| plain(&task.id))
+    }
+
+    /// Takes note of news; an attempt that ended is handed back.
+    pub(super) fn hear(&mut self, heard: &Heard) -> Option<Finished> {
+        match heard {
+            Heard::Started(stored) => {
+                self.now = self.now.max(stored.at);
+                let key = stored.body.key;
+                self.running.insert(
+                    key.task,
+                    Running {
+                        attempt: key.attempt,
+                        since: stored.at,
+                    },
+                );
+                None
+            }
+            Heard::Verdict(stored) => {
+                self.now = self.now.max(stored.at);
+                let verdict = &stored.body;
+                self.running.remove(&verdict.task);
+                Some(Finished {
+                    id: self.id(verdict.task),
+                    attempt: verdict.attempt,
+                    outcome: verdict.outcome,
+                    run_ms: verdict.run_ms,
+                    error: verdict
+                        .failure
+                        .as_ref()
+                        .map(|failure| plain(&failure.message)),
+                    at: stored.at,
+                })
+            }
+            Heard::Cancelled(_) | Heard::CaughtUp(_) => None,
+        }
+    }
+}
+
+/// One line without control characters: a file must not steer the terminal of who runs it.
+fn plain(text: &str) -> String {
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if odd(c) { ' ' } else { c }).collect()
+}
