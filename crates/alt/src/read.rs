@@ -87,19 +87,18 @@ pub fn read(bytes: &[u8], check: &Check<'_>) -> Report {
     let alt = parse(text, &mut findings).and_then(|root| {
         let mut shape = shape::read(text, root, check, &mut findings)?;
         let links = links::resolve(text, &mut shape, &mut findings)?;
-        match links.order() {
-            Ok(graph) => {
-                references::check(text, &mut shape, &graph, &mut findings);
-                Some(Alt {
-                    file: shape.file,
-                    graph,
-                })
-            }
+        let graph = match links.order() {
+            Ok(graph) => Some(graph),
             Err(rings) => {
                 links::report_rings(text, &shape, &rings, &mut findings);
                 None
             }
-        }
+        };
+        references::check(text, &mut shape, graph.as_ref(), &mut findings);
+        Some(Alt {
+            file: shape.file,
+            graph: graph?,
+        })
     });
     let alt = alt.filter(|_| !findings.refused());
     closed(alt, findings, text)

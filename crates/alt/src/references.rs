@@ -11,7 +11,14 @@ use crate::value::span_in;
 use crate::{Code, limits};
 
 /// Checks every expression and notes the ancestors that are named without being dependencies.
-pub(crate) fn check(text: &str, shape: &mut Shape<'_>, graph: &Graph, findings: &mut Findings) {
+///
+/// Without a graph, because tasks wait for each other in a ring, who comes before whom is not asked.
+pub(crate) fn check(
+    text: &str,
+    shape: &mut Shape<'_>,
+    graph: Option<&Graph>,
+    findings: &mut Findings,
+) {
     findings.phase();
     let mut ids = None;
     let mut ancestors = Ancestors::new(graph);
@@ -36,7 +43,8 @@ pub(crate) fn check(text: &str, shape: &mut Shape<'_>, graph: &Graph, findings: 
         let mut references = place.strings(raw.get(), &mut ancestors);
         references.sort_unstable();
         references.dedup();
-        references.retain(|named| graph.dependencies(task).binary_search(named).is_err());
+        let dependencies = &shape.file.tasks[index].dependencies;
+        references.retain(|named| dependencies.binary_search(named).is_err());
         shape.file.tasks[index].references = references;
         if ancestors.exhausted() {
             findings.error(|| {
@@ -205,7 +213,7 @@ impl Place<'_, '_> {
 
 /// Who comes before whom, with a bound on the work.
 struct Ancestors<'g> {
-    graph: &'g Graph,
+    graph: Option<&'g Graph>,
     /// The last task whose walk came by here, plus one.
     seen_for: Vec<u32>,
     /// The task whose ancestors are marked, if all are.
@@ -214,7 +222,7 @@ struct Ancestors<'g> {
 }
 
 impl<'g> Ancestors<'g> {
-    fn new(graph: &'g Graph) -> Self {
+    const fn new(graph: Option<&'g Graph>) -> Self {
         Self {
             graph,
             seen_for: Vec::new(),
@@ -228,23 +236,24 @@ impl<'g> Ancestors<'g> {
     }
 
     fn has(&mut self, task: TaskIndex, wanted: TaskIndex) -> bool {
-        if self.graph.dependencies(task).binary_search(&wanted).is_ok() {
+        let Some(graph) = self.graph else { return true };
+        if graph.dependencies(task).binary_search(&wanted).is_ok() {
             return true;
         }
-        if self.graph.level(wanted) >= self.graph.level(task) {
+        if graph.level(wanted) >= graph.level(task) {
             return false;
         }
         if self.marked != Some(task) {
-            self.mark(task);
+            self.mark(graph, task);
         }
         self.seen_for[wanted.get()] == task.0 + 1
     }
 
-    fn mark(&mut self, task: TaskIndex) {
-        self.seen_for.resize(self.graph.len(), 0);
+    fn mark(&mut self, graph: &Graph, task: TaskIndex) {
+        self.seen_for.resize(graph.len(), 0);
         let mut open = vec![task];
         while let Some(next) = open.pop() {
-            for &before in self.graph.dependencies(next) {
+            for &before in graph.dependencies(next) {
                 self.steps += 1;
                 if self.seen_for[before.get()] != task.0 + 1 {
                     self.seen_for[before.get()] = task.0 + 1;

@@ -83,19 +83,16 @@ pub(crate) fn read<'a>(
     };
     let mut reader = Reader { text, findings };
     let head = read_head(&mut reader, &fields, check);
-    let tasks = fields.iter().rev().find(|field| field.key == "tasks");
-    let (tasks, origins) = match tasks {
-        Some(field) => read_tasks(&mut reader, field, check, head.priority)?,
-        None => {
-            missing(&mut reader, root.get(), "", "tasks", "a list of tasks");
-            return None;
-        }
-    };
     for required in ["id", "title"] {
         if !fields.iter().any(|field| field.key == required) {
             missing(&mut reader, root.get(), "", required, "a string");
         }
     }
+    let Some(field) = fields.iter().rev().find(|field| field.key == "tasks") else {
+        missing(&mut reader, root.get(), "", "tasks", "a list of tasks");
+        return None;
+    };
+    let (tasks, origins) = read_tasks(&mut reader, field, check, head.priority)?;
     Some(Shape {
         file: AltFile { tasks, ..head },
         origins,

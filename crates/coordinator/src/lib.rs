@@ -56,6 +56,9 @@ struct Desk<B> {
 /// How long a run rests after a failure that another try may mend.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long a coordinator that was told to go waits for runs that are about to end.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// Takes submissions and conducts each to its LAST, until `shutdown` fires.
 ///
 /// # Errors
@@ -84,8 +87,7 @@ pub async fn coordinate<B: Bus>(
     loop {
         tokio::select! {
             biased;
-            // Runs under way are left as they are: their leases run out and another goes on.
-            () = shutdown.cancelled() => return Ok(()),
+            () = shutdown.cancelled() => break,
             Some(ended) = runs.join_next(), if !runs.is_empty() => {
                 if let Err(fault) = ended {
                     error!(error = %fault, "a conductor died; its lease runs out");
@@ -103,6 +105,9 @@ pub async fn coordinate<B: Bus>(
             }
         }
     }
+    // What is about to end may; the others are left: their leases run out and another goes on.
+    let _ = tokio::time::timeout(DRAIN, runs.join_all()).await;
+    Ok(())
 }
 
 /// Conducts a run and says how that went. A run that failed here stays on the road for another.

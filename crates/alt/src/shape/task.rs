@@ -64,7 +64,9 @@ pub(super) fn read<'a>(
             "a string, unique in the file",
         );
     }
-    if task.description.is_empty() {
+    let described =
+        |field: &&Field<'_>| field.key == "description" && Kind::of(field.value) != Kind::Null;
+    if !fields.iter().any(|field| described(&field)) {
         describe(reader, index, raw, &mut task);
     }
     let named = fields
