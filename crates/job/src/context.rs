@@ -40,7 +40,7 @@ pub struct ContextParts {
     pub key: AttemptKey,
     /// The author's id of the task.
     pub task: String,
-    /// A folder that exists, is empty and belongs to this attempt alone.
+    /// Where this attempt alone may have a folder; made when its job asks for it.
     pub scratch: PathBuf,
     /// Fires when the attempt has to stop.
     pub cancelled: CancellationToken,
@@ -88,10 +88,15 @@ impl Context {
     }
 
     /// A folder of this attempt alone, removed after it. A file whose path relative to this folder
-    /// is named in the output is kept.
-    #[must_use]
-    pub fn scratch(&self) -> &Path {
-        &self.parts.scratch
+    /// is named in the output is kept. Made at the first call: most jobs need none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be made.
+    pub fn scratch(&self) -> Result<&Path, Error> {
+        let folder = &self.parts.scratch;
+        std::fs::create_dir_all(folder)
+            .map_err(|fault| Error::Unavailable(format!("no scratch folder: {fault}")))?;
+        Ok(folder)
     }
 
     /// Fires when the attempt has to stop; a job that then returns [`Error::Cancelled`] is not

@@ -1,8 +1,9 @@
 //! One attempt from claim to verdict: run the job, keep the lease, stop when told, report once.
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alt::Json;
@@ -50,27 +51,40 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     let _ = claim.ack().await;
 }
 
-/// The attempt with a scratch folder and an entry in the list of what runs, for as long as it runs.
+/// The attempt with its scratch folder and an entry in the list of what runs, while it runs.
 async fn hold<B: Bus>(
     bench: &Arc<Bench<B>>,
     claim: &B::Claim,
 ) -> Option<(Report, Duration, Vec<String>)> {
     let key = claim.offer().key();
     let stop = bench.enter(key);
-    let scratch = tempfile::Builder::new()
-        .prefix("attempt-")
-        .tempdir_in(&bench.settings.scratch);
+    let scratch = Scratch::new(bench);
     let begun = Instant::now();
-    let ended = match &scratch {
-        Ok(scratch) => run(bench, claim, scratch.path(), &stop).await,
-        Err(error) => Some((
-            Report::failed(format!("no scratch folder: {error}"), true),
-            Vec::new(),
-        )),
-    };
+    let ended = run(bench, claim, &scratch.0, &stop).await;
     bench.leave(key);
     let (report, log) = ended?;
     Some((report, begun.elapsed(), log))
+}
+
+/// Where one attempt may have a folder; whatever is there goes with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new<B>(bench: &Bench<B>) -> Self {
+        let number = bench.attempts.fetch_add(1, Ordering::Relaxed);
+        Self(bench.settings.scratch.join(format!("attempt-{number}")))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        match std::fs::remove_dir_all(&self.0) {
+            // Most jobs never asked for it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => warn!(error = %error, "a scratch folder is left behind"),
+            Ok(()) => {}
+        }
+    }
 }
 
 async fn already_decided<B: Bus>(bench: &Bench<B>, offer: &Offer) -> bool {

@@ -10,6 +10,7 @@ mod report;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bus::{Bus, Stops};
@@ -31,7 +32,7 @@ pub struct Settings {
     pub queues: Vec<String>,
     /// What its jobs may do.
     pub permissions: Permissions,
-    /// Where attempts get their scratch folders; made if absent.
+    /// Where attempts get their scratch folders; belongs to this worker alone, made if absent.
     pub scratch: PathBuf,
 }
 
@@ -44,6 +45,8 @@ struct Bench<B> {
     permissions: Arc<Permissions>,
     settings: Settings,
     running: Mutex<HashMap<AttemptKey, CancellationToken>>,
+    /// Attempts begun so far: names their scratch folders.
+    attempts: AtomicU64,
 }
 
 impl<B> Bench<B> {
@@ -87,7 +90,6 @@ pub async fn work<B: Bus>(
 ) -> Result<(), bus::Error> {
     info!(worker.id = %settings.id, slots = settings.slots, "worker started");
     let permissions = Arc::new(settings.permissions.clone());
-    let running = Mutex::default();
     let mut stops = bus.stops().await?;
     let bench = Arc::new(Bench {
         bus,
@@ -95,7 +97,8 @@ pub async fn work<B: Bus>(
         registry,
         permissions,
         settings,
-        running,
+        running: Mutex::default(),
+        attempts: AtomicU64::new(0),
     });
     let mut slots = JoinSet::new();
     for _ in 0..bench.settings.slots.max(1) {

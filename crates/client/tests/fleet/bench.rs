@@ -122,7 +122,7 @@ struct Leave {
 #[job("leaves", description = "Leaves files in its scratch folder.")]
 async fn leaves(parameters: Leave, context: Context) -> Result<serde_json::Value, Error> {
     for name in ["report.md", "data.json"] {
-        std::fs::write(context.scratch().join(name), name)
+        std::fs::write(context.scratch()?.join(name), name)
             .map_err(|e| Error::failed(e.to_string()))?;
     }
     let filler = "x".repeat(parameters.bytes);

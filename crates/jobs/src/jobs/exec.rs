@@ -119,7 +119,7 @@ async fn exec(parameters: Parameters, context: Context) -> Result<Output, Error>
 }
 
 fn start(invocation: &Invocation, has_stdin: bool, context: &Context) -> Result<Child, Error> {
-    let scratch = std::path::absolute(context.scratch())
+    let scratch = std::path::absolute(context.scratch()?)
         .map_err(|fault| Error::Unavailable(format!("no scratch folder: {fault}")))?;
     let mut command = Command::new(&invocation.program);
     command
