@@ -133,7 +133,7 @@ fn a_context_says_what_the_worker_and_the_run_say() {
     assert_eq!(context.mode(), alt::Mode::Dream);
     assert_eq!(context.persona(), Some("poet"));
     assert_eq!(context.task_id(), "task");
-    assert_eq!(context.scratch(), bench.scratch());
+    assert_eq!(context.scratch().unwrap(), bench.scratch());
     assert_eq!(context.dependencies().len(), 1);
     context.log("one\ntwo");
     assert_eq!(context.log_handle().take(), ["one", "two"]);
