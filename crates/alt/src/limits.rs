@@ -21,6 +21,9 @@ pub const ID_BYTES: usize = 256;
 /// Characters of a queue name: it becomes a subject token.
 pub const QUEUE_CHARS: usize = 64;
 
+/// Queues that the tasks of one file may name: workers poll each of them.
+pub const QUEUES: usize = 1_000;
+
 /// Nesting of brackets. Readers in other languages recurse; 64 is safe in all of them.
 pub const DEPTH: usize = 64;
 

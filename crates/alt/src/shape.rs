@@ -4,6 +4,8 @@ mod job;
 mod reader;
 mod task;
 
+use std::collections::BTreeSet;
+
 use serde_json::value::RawValue;
 
 pub(crate) use self::reader::nearest;
@@ -244,7 +246,26 @@ fn read_tasks<'a>(
         tasks.push(task);
         origins.push(origin);
     }
+    check_queues(reader, field, &tasks);
     Some((tasks, origins))
+}
+
+fn check_queues(reader: &mut Reader<'_, '_>, field: &Field<'_>, tasks: &[Task]) {
+    let queues: BTreeSet<&str> = tasks
+        .iter()
+        .filter_map(|task| task.queue.as_deref())
+        .collect();
+    if queues.len() > limits::QUEUES {
+        let (count, most) = (queues.len(), limits::QUEUES);
+        reader.refuse(Owner::File, field, Code::ItemCount, |fault| {
+            fault
+                .message(format!(
+                    "the tasks name {count} queues; at most {most} are allowed"
+                ))
+                .label("in this list")
+                .help("a queue is for a kind of worker, not for a task")
+        });
+    }
 }
 
 fn missing(reader: &mut Reader<'_, '_>, object: &str, pointer: &str, key: &str, wanted: &str) {

@@ -19,12 +19,16 @@ const SOON: Duration = Duration::from_secs(5);
 /// How long nothing must happen before we believe that nothing will.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// Longer than any road's lease of a submission.
+const LEASE_OVER: Duration = Duration::from_secs(90);
+
 /// Walks the whole suite over roads made by `make`, one fresh road a step.
 ///
 /// # Panics
 /// When a road breaks its contract; the message names the promise.
 pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     a_submission_is_stored_once(&make().await).await;
+    a_dropped_submission_returns_after_its_lease(&make().await).await;
     an_older_owner_is_fenced(&make().await).await;
     offers_come_by_priority_and_once(&make().await).await;
     a_queue_never_hands_out_more_than_its_limit(&make().await).await;
@@ -121,6 +125,22 @@ async fn a_submission_is_stored_once<B: Bus>(bus: &B) {
     soon("extend", claim.extend()).await;
     never("a held submission handed out again", bus.next_run()).await;
     soon("ack", claim.ack()).await;
+}
+
+async fn a_dropped_submission_returns_after_its_lease<B: Bus>(bus: &B) {
+    let run = RunId::new();
+    soon("submit", bus.submit(submission(run))).await;
+    let claim = soon("first owner", bus.next_run()).await;
+    never("a second owner beside the first", bus.next_run()).await;
+    drop(claim);
+    let again = timeout(LEASE_OVER, bus.next_run()).await;
+    let again = again
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_else(|| panic!("the submission was lost"));
+    assert_eq!(again.submission().body.run, run);
+    soon("ack", again.ack()).await;
+    never("an acked submission returned", bus.next_run()).await;
 }
 
 async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {

@@ -51,7 +51,8 @@ struct Shared {
 struct State {
     queues: Queues,
     runs: HashMap<RunId, Running>,
-    unclaimed: VecDeque<RunId>,
+    /// Submissions that nobody holds, each with the moment from which it may be taken.
+    unclaimed: VecDeque<(Instant, RunId)>,
     submitted: u64,
 }
 
@@ -156,7 +157,7 @@ impl Bus for LocalBus {
             end: watch::Sender::new(None),
         };
         state.runs.insert(run, running);
-        state.unclaimed.push_back(run);
+        state.unclaimed.push_back((Instant::now(), run));
         drop(state);
         self.shared.changed();
         Ok(Accepted::New)
@@ -166,10 +167,14 @@ impl Bus for LocalBus {
         let mut changes = self.shared.changes.subscribe();
         loop {
             changes.borrow_and_update();
-            if let Some(claim) = claims::take_run(&self.shared)? {
-                return Ok(claim);
+            let free_at = match claims::take_run(&self.shared)? {
+                Ok(claim) => return Ok(claim),
+                Err(free_at) => free_at,
+            };
+            tokio::select! {
+                changed = changes.changed() => changed.map_err(|_| Error::Closed)?,
+                () = reached(free_at) => {}
             }
-            changes.changed().await.map_err(|_| Error::Closed)?;
         }
     }
 

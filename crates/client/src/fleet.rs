@@ -2,6 +2,7 @@
 //!
 //! The same loops as in a real fleet; only what lies below the trait `Bus` differs.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct LocalSettings {
     pub permissions: Permissions,
     /// Whether an AI service is configured.
     pub ai: bool,
+    /// Queues that the files to come may name, beside those of the jobs: the one worker serves all.
+    pub queues: BTreeSet<String>,
 }
 
 /// Why a local fleet could not start.
@@ -63,7 +66,8 @@ impl LocalFleet {
         let bus = LocalBus::default();
         let shutdown = CancellationToken::new();
         let catalogue = registry.catalogue();
-        let queues: Vec<String> = catalogue.queues().into_keys().collect();
+        let mut queues = settings.queues;
+        queues.extend(catalogue.queues().into_keys());
         let coordinating = coordinator::coordinate(
             bus.clone(),
             store.clone(),
@@ -82,7 +86,7 @@ impl LocalFleet {
             worker::Settings {
                 id: WorkerId::local(),
                 slots: settings.max_concurrent,
-                queues,
+                queues: queues.into_iter().collect(),
                 permissions: settings.permissions,
                 scratch: scratch.path().to_owned(),
             },

@@ -29,7 +29,7 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
     info!(run.id = %run, epoch = epoch.0, "run taken");
     let report = read(desk, &submission).await?;
     let Some(alt) = report.alt.clone() else {
-        finish::refuse(desk, run, &report).await?;
+        finish::refuse(desk, run, report).await?;
         return Ok(claim.ack().await?);
     };
     let follow = desk.bus.follow(run).await?;
@@ -47,6 +47,7 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
     let Conductor {
         engine, cancelled, ..
     } = conductor;
+    let record = record_of(&engine);
     // The lease is renewed while the LAST is written: that may take longer than a lease.
     let finishing = finish::finish(desk, engine, cancelled);
     tokio::pin!(finishing);
@@ -57,7 +58,13 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
             _ = renew.tick() => claim.extend().await?,
         }
     };
-    desk.bus.end(end).await?;
+    dispatch::insist(|| desk.bus.end(end.clone())).await?;
+    desk.bus
+        .report(RunRecord {
+            end: Some(end),
+            ..record
+        })
+        .await?;
     claim.ack().await?;
     finish::tidy(desk, run).await;
     Ok(())
@@ -193,7 +200,7 @@ impl<B: Bus> Conductor<'_, B> {
     /// Writes the record, unless it was written just now.
     async fn report(&mut self, now: bool) -> Result<(), Error> {
         if now || (self.stale && self.reported.elapsed() >= REPORT) {
-            let record = record(&self.engine);
+            let record = record_of(&self.engine);
             self.desk.bus.report(record).await?;
             self.reported = Instant::now();
             self.stale = false;
@@ -202,7 +209,7 @@ impl<B: Bus> Conductor<'_, B> {
     }
 }
 
-fn record(engine: &Run) -> RunRecord {
+fn record_of(engine: &Run) -> RunRecord {
     let alt: &Arc<Alt> = engine.plan().alt();
     RunRecord {
         run: engine.plan().run(),

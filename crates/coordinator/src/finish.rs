@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bus::Bus;
 use engine::Run;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use last::{Assembled, Picture, RunFacts};
 use protocol::{End, RunId};
-use store::key;
+use store::{Store, key};
 use tracing::warn;
 
 use crate::facts::{Facts, finished_at};
@@ -20,6 +21,13 @@ use crate::{Desk, Error};
 
 /// Artifacts copied at once.
 const COPIES: usize = 8;
+
+/// The name of the result in its folder.
+const LAST: &str = "last.json";
+
+/// How long to wait before a result is stored again; doubles up to [`AGAIN_MOST`].
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_MOST: Duration = Duration::from_secs(30);
 
 /// Writes everything but the end, which is returned: from it on the run is over.
 pub(crate) async fn finish<B: Bus>(
@@ -30,28 +38,39 @@ pub(crate) async fn finish<B: Bus>(
     let run = engine.plan().run();
     let folder = key::last_folder(&engine.plan().alt().file().id, &run.to_string());
     let made = assemble(desk, engine, cancelled).await?;
+    // Results are never given up: a full disk is emptied, a bucket comes back.
+    let mut wait = AGAIN;
+    while let Err(error) = put_all(&desk.store, &folder, &made).await {
+        warn!(run.id = %run, error = %error, again_s = wait.as_secs(), "result not stored");
+        tokio::time::sleep(wait).await;
+        wait = AGAIN_MOST.min(wait * 2);
+    }
+    Ok(End {
+        run,
+        last_key: format!("{folder}/{LAST}"),
+        last_sha256: made.assembled.sha256,
+        status: made.assembled.status.name().to_owned(),
+    })
+}
+
+/// Stores what the LAST names, then the LAST. May be done again from the start.
+async fn put_all(store: &Store, folder: &str, made: &Made) -> Result<(), store::Error> {
     let at = |name: &str| format!("{folder}/{name}");
-    let copies = made.assembled.promotions.into_iter().map(|promotion| {
-        let (store, to) = (desk.store.clone(), at(&promotion.to));
-        async move { store.copy(&promotion.from, &to).await }
-    });
+    let mut copies = Vec::with_capacity(made.assembled.promotions.len());
+    for promotion in &made.assembled.promotions {
+        let (store, from, to) = (store.clone(), promotion.from.clone(), at(&promotion.to));
+        copies.push(async move { store.copy(&from, &to).await });
+    }
     stream::iter(copies)
         .buffer_unordered(COPIES)
         .try_collect::<()>()
         .await?;
-    desk.store
-        .put(&at("summary.txt"), made.assembled.summary)
+    store
+        .put(&at("summary.txt"), made.assembled.summary.clone())
         .await?;
-    desk.store.put(&at("graph.svg"), made.svg).await?;
-    desk.store.put(&at("graph.dot"), made.dot).await?;
-    let last_key = at("last.json");
-    desk.store.put_file(&last_key, &made.path).await?;
-    Ok(End {
-        run,
-        last_key,
-        last_sha256: made.assembled.sha256,
-        status: made.assembled.status.name().to_owned(),
-    })
+    store.put(&at("graph.svg"), made.svg.clone()).await?;
+    store.put(&at("graph.dot"), made.dot.clone()).await?;
+    store.put_file(&at(LAST), &made.path).await.map(drop)
 }
 
 /// What is ready to be stored.
@@ -136,7 +155,7 @@ pub(crate) async fn tidy<B: Bus>(desk: &Desk<B>, run: RunId) {
 pub(crate) async fn refuse<B: Bus>(
     desk: &Desk<B>,
     run: RunId,
-    report: &alt::Report,
+    report: alt::Report,
 ) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(&report.diagnostics)
         .map_err(|error| Error::Last(error.to_string()))?;

@@ -13,7 +13,7 @@ use crate::Chaos;
 struct Budget {
     retries: u8,
     /// Index into [`Plan::queues`].
-    queue: u16,
+    queue: u32,
 }
 
 /// All that is fixed about a run before it starts.
@@ -47,7 +47,7 @@ impl Plan {
             let name = asked.unwrap_or(&policy.queue);
             let queue = *known.entry(name.clone()).or_insert_with(|| {
                 queues.push(name.clone());
-                u16::try_from(queues.len() - 1).unwrap_or(0)
+                u32::try_from(queues.len() - 1).unwrap_or(u32::MAX)
             });
             budgets.push(Budget {
                 retries: task.retry_count.unwrap_or(policy.retries),
@@ -123,7 +123,7 @@ impl Plan {
     /// The queue the task's attempts wait on.
     #[must_use]
     pub fn queue(&self, task: TaskIndex) -> &str {
-        &self.queues[usize::from(self.budgets[task.get()].queue)]
+        &self.queues[self.budgets[task.get()].queue as usize]
     }
 
     pub(crate) const fn window(&self) -> u32 {

@@ -79,6 +79,12 @@ async fn go(
                 || settings.allow_private_addresses,
         },
         ai: false,
+        queues: alt
+            .file()
+            .tasks
+            .iter()
+            .filter_map(|task| task.queue.clone())
+            .collect(),
     };
     let out = local.out.clone();
     let interrupts = Interrupts::listen()
@@ -197,7 +203,7 @@ async fn news<F: Follow>(follow: &mut Option<F>) -> Result<Vec<bus::Heard>, bus:
 /// What `run --json` prints.
 #[derive(Debug, Serialize)]
 struct Told<'a> {
-    run: RunId,
+    run: String,
     status: &'a str,
     last: &'a str,
     sha256: &'a str,
@@ -208,7 +214,7 @@ fn tell(json: bool, end: &End, last: &str, counts: Counts) -> Result<(), Failure
     if json {
         let (status, sha256) = (end.status.as_str(), end.last_sha256.as_str());
         output::json(&Told {
-            run: end.run,
+            run: end.run.to_string(),
             status,
             last,
             sha256,

@@ -11,16 +11,33 @@ use super::Shared;
 use super::queues::Token;
 use crate::{Claim, Error, RunClaim, Stops, StoredSubmission};
 
-/// A submission. In one process its coordinator cannot die alone, so the lease is for ever.
+/// A submission. Held for as long as it is not dropped: in one process nothing else can end it.
 #[derive(Debug)]
 pub struct LocalRunClaim {
+    shared: Arc<Shared>,
     submission: StoredSubmission,
+    acked: bool,
 }
 
-pub(super) fn take_run(shared: &Shared) -> Result<Option<LocalRunClaim>, Error> {
+/// The next submission that is free, or when the next one will be.
+pub(super) fn take_run(
+    shared: &Arc<Shared>,
+) -> Result<Result<LocalRunClaim, Option<Instant>>, Error> {
     let mut state = shared.state();
-    let Some(run) = state.unclaimed.pop_front() else {
-        return Ok(None);
+    let now = Instant::now();
+    let Some(place) = state
+        .unclaimed
+        .iter()
+        .position(|(free_at, _)| *free_at <= now)
+    else {
+        return Ok(Err(state
+            .unclaimed
+            .iter()
+            .map(|(free_at, _)| *free_at)
+            .min()));
+    };
+    let Some((_, run)) = state.unclaimed.remove(place) else {
+        return Ok(Err(None));
     };
     let running = state.runs.get(&run).ok_or(Error::UnknownRun(run))?;
     let body = codec::decode(&running.submission)?;
@@ -29,7 +46,11 @@ pub(super) fn take_run(shared: &Shared) -> Result<Option<LocalRunClaim>, Error> 
         at: running.at,
         body,
     };
-    Ok(Some(LocalRunClaim { submission }))
+    Ok(Ok(LocalRunClaim {
+        shared: Arc::clone(shared),
+        submission,
+        acked: false,
+    }))
 }
 
 impl RunClaim for LocalRunClaim {
@@ -41,8 +62,24 @@ impl RunClaim for LocalRunClaim {
         Ok(())
     }
 
-    async fn ack(self) -> Result<(), Error> {
+    async fn ack(mut self) -> Result<(), Error> {
+        self.acked = true;
         Ok(())
+    }
+}
+
+impl Drop for LocalRunClaim {
+    /// Whoever held it failed or panicked: another may have it once a lease would be over.
+    fn drop(&mut self) {
+        if !self.acked {
+            let mut state = self.shared.state();
+            let free_at = Instant::now() + state.queues.lease();
+            state
+                .unclaimed
+                .push_back((free_at, self.submission.body.run));
+            drop(state);
+            self.shared.changed();
+        }
     }
 }
 

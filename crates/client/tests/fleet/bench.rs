@@ -1,5 +1,6 @@
 //! A fleet with jobs made for the tests, and what came of a file it ran.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -147,6 +148,7 @@ pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
         max_concurrent: slots,
         permissions: Permissions::default(),
         ai: false,
+        queues: BTreeSet::from(["elsewhere".to_owned()]),
     };
     LocalFleet::start(Arc::new(registry), settings).unwrap()
 }

@@ -25,6 +25,17 @@ async fn a_job_with_a_limit_keeps_it_whatever_the_slots_and_the_queue_asked_for(
 }
 
 #[tokio::test]
+async fn a_task_is_served_on_the_queue_it_asks_for() {
+    let tasks = json!([{"id": "t", "description": "x", "job": "counted", "queue": "elsewhere"}]);
+    let (last, _out) = play(&tasks, 1).await;
+    assert_eq!(last.status, RunStatus::Success);
+    assert_eq!(
+        last.task_results[0].metadata.queue.as_deref(),
+        Some("elsewhere")
+    );
+}
+
+#[tokio::test]
 async fn a_panic_is_a_failed_attempt_and_the_others_go_on() {
     let tasks = json!([
         {"id": "bad", "description": "x", "job": "panics", "retry_count": 1},
