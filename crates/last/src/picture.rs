@@ -20,7 +20,7 @@ const NODES: usize = 300;
 /// Lines that pass more columns than this, together, are folded: they would be a carpet.
 const PASSES: u32 = 4000;
 /// Terminal columns of a label.
-const LABEL_COLUMNS: usize = 24;
+const LABEL_COLUMNS: usize = 21;
 
 /// A graph ready to be drawn. The same graph and ends make the same bytes.
 #[derive(Debug, Clone)]
