@@ -91,9 +91,24 @@ pub(crate) fn sources() -> Vec<Source> {
     paths().into_iter().filter_map(read).collect()
 }
 
+/// What cargo tells a test of its own package. A build script that asks for one of them would run
+/// again, and its package be compiled again, at each change between a shell's cargo and a test's.
+const OWN: &[&str] = &[
+    "CARGO_MANIFEST_DIR",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// What `cargo` prints; nothing if it fails.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO"))
+    let mut command = Command::new(env!("CARGO"));
+    for name in OWN {
+        command.env_remove(name);
+    }
+    let output = command
         .args(arguments)
         .arg("--offline")
         .current_dir(root())

@@ -223,6 +223,10 @@ fn unruly_manifest(source: &Source) -> Vec<String> {
     let Some(folder) = path.strip_suffix("/Cargo.toml") else {
         return Vec::new();
     };
+    if path.ends_with("/fuzz/Cargo.toml") && text.contains("\n[workspace]\n") {
+        // A fuzz target needs a nightly compiler and is a workspace of its own.
+        return Vec::new();
+    }
     let mut faults = Vec::new();
     if !text.contains("\n[lints]\nworkspace = true\n") {
         faults.push(format!("{path}: add `[lints]` with `workspace = true`"));
@@ -376,6 +380,14 @@ fn the_rule_on_manifests_refuses_its_samples() {
             &with(fine),
         );
     }
+    // A fuzz folder is let off, once it is a workspace of its own.
+    let apart = "[package]\nname = \"a-fuzz\"\n\n[workspace]\n\n[lints]\nworkspace = true\n";
+    tell_apart(
+        unruly_manifest,
+        "crates/a/fuzz/Cargo.toml",
+        &apart.replace("[workspace]\n\n", ""),
+        apart,
+    );
     for (from, to) in [("\"a\"", "\"b\""), ("[lints]", "[lint]")] {
         tell_apart(
             unruly_manifest,

@@ -33,11 +33,18 @@ pub(crate) fn say(text: &str) {
 
 /// Says what is wrong and what to do.
 pub(crate) fn complain(failure: &Failure) {
-    let mut text = format!("\u{1b}[1;31merror\u{1b}[0m: {}\n", failure.message);
+    let mut text = format!("\u{1b}[1;31merror\u{1b}[0m: {}\n", inert(&failure.message));
     if let Some(help) = &failure.help {
-        text.push_str(&format!("  help: {help}\n"));
+        text.push_str(&format!("  help: {}\n", inert(help)));
     }
     say(&text);
+}
+
+/// A text without anything that steers a terminal: it may quote a file, a path or a variable.
+pub(crate) fn inert(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Whether people see colours on stderr: a terminal, and neither NO_COLOR nor a dumb one.

@@ -12,7 +12,7 @@ use job::{Permissions, Registry};
 use last::RunStatus;
 use protocol::{Counts, End, RunId, Submission};
 use serde::Serialize;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use self::interrupt::Interrupts;
 use crate::arguments::RunArguments;
@@ -150,7 +150,11 @@ async fn watch<B: Bus>(
 ) -> Result<Option<Watched>, bus::Error> {
     let begun = Instant::now();
     let mut follow = if view.wants_news() {
-        Some(client.follow(run).await?)
+        match client.follow(run).await {
+            // Over before anybody could look: what is left to show is its end.
+            Err(bus::Error::UnknownRun(_)) => None,
+            followed => Some(followed?),
+        }
     } else {
         None
     };
@@ -165,6 +169,10 @@ async fn watch<B: Bus>(
                     view.count(record.counts);
                 }
                 Seen::Ended(end) => {
+                    // The end may be heard before the last verdicts, which are there all the same.
+                    while let Ok(Ok(news)) = timeout(Duration::ZERO, news(&mut follow)).await {
+                        view.hear(&news);
+                    }
                     let record = client.record(run).await?;
                     let counts = record.map_or_else(Counts::default, |record| record.counts);
                     view.end(&end, counts, begun.elapsed());

@@ -83,11 +83,7 @@ fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
 
 /// A path without anything that steers a terminal.
 pub(crate) fn shown(path: &Path) -> String {
-    path.display()
-        .to_string()
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    output::inert(&path.display().to_string())
 }
 
 /// The jobs linked into this program, or what is wrong with them.

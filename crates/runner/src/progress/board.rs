@@ -6,6 +6,7 @@ use std::sync::Arc;
 use alt::{Alt, TaskIndex};
 use bus::Heard;
 use protocol::{Attempt, Counts, Outcome, Timestamp};
+use tokio::time::Instant;
 
 /// The state that every form of view shows a part of.
 #[derive(Debug)]
@@ -14,8 +15,9 @@ pub(super) struct Board {
     pub(super) counts: Counts,
     /// Attempts that a worker said it began.
     pub(super) running: BTreeMap<TaskIndex, Running>,
-    /// The stream's newest time.
+    /// The stream's newest time, and when it was heard here.
     pub(super) now: Timestamp,
+    pub(super) heard: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,19 @@ impl Board {
             counts,
             running: BTreeMap::new(),
             now: Timestamp::now(),
+            heard: Instant::now(),
+        }
+    }
+
+    /// What the stream's clock shows now, as well as it is known here.
+    pub(super) fn time(&self) -> Timestamp {
+        self.now.after(self.heard.elapsed())
+    }
+
+    fn heard_at(&mut self, at: Timestamp) {
+        if at > self.now {
+            self.now = at;
+            self.heard = Instant::now();
         }
     }
 
@@ -67,7 +82,7 @@ impl Board {
     pub(super) fn hear(&mut self, heard: &Heard) -> Option<Finished> {
         match heard {
             Heard::Started(stored) => {
-                self.now = self.now.max(stored.at);
+                self.heard_at(stored.at);
                 let key = stored.body.key;
                 self.running.insert(
                     key.task,
@@ -79,7 +94,7 @@ impl Board {
                 None
             }
             Heard::Verdict(stored) => {
-                self.now = self.now.max(stored.at);
+                self.heard_at(stored.at);
                 let verdict = &stored.body;
                 self.running.remove(&verdict.task);
                 Some(Finished {

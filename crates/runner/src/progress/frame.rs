@@ -32,9 +32,10 @@ pub(super) fn lines(
     // Longest running first: that is what people wait for.
     let mut running: Vec<_> = board.running.iter().collect();
     running.sort_by_key(|(task, it)| (it.since, **task));
+    let now = board.time();
     let sign = if unicode { '●' } else { '*' };
     for (task, it) in running.iter().take(shown) {
-        let ran = Duration::from_millis(board.now.since(it.since));
+        let ran = Duration::from_millis(now.since(it.since));
         let mut line = format!(" {sign} {}  {}", board.id(**task), seconds(ran));
         if it.attempt.get() > 1 {
             line.push_str(&format!("  attempt {}", it.attempt));
