@@ -211,6 +211,13 @@ pub(crate) fn quote(text: &str) -> String {
     format!("`{}`", escape(text, limits::QUOTE_CHARS))
 }
 
+/// A key as one step of a JSON pointer: escaped like all texts, and cut if longer than any name.
+pub(crate) fn pointer_step(key: &str) -> String {
+    escape(key, limits::ID_BYTES)
+        .replace('~', "~0")
+        .replace('/', "~1")
+}
+
 /// `text` without anything that could steer a terminal or reorder a line, cut to `most` characters.
 pub(crate) fn escape(text: &str, most: usize) -> String {
     let mut out = String::new();

@@ -61,7 +61,7 @@ pub const EXPRESSIONS: usize = 1_000;
 pub const EXPRESSION_FUEL: u64 = 100_000;
 
 /// Graph steps spent on proving that references name ancestors. Direct dependencies cost nothing.
-pub const REFERENCE_STEPS: u64 = 500_000_000;
+pub const REFERENCE_STEPS: u64 = 50_000_000;
 
 /// Errors shown of one file, and warnings shown of one file. The rest is counted.
 pub const DIAGNOSTICS: usize = 100;

@@ -82,7 +82,11 @@ pub fn read(bytes: &[u8], check: &Check<'_>) -> Report {
     let mut findings = Findings::default();
     let text = match text_of(bytes, &mut findings) {
         Some(text) => text,
-        None => return closed(None, findings, &String::from_utf8_lossy(bytes)),
+        // Up to the first wrong byte: enough for its line and column, and nothing is copied.
+        None => {
+            let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            return closed(None, findings, valid);
+        }
     };
     let alt = parse(text, &mut findings).and_then(|root| {
         let mut shape = shape::read(text, root, check, &mut findings)?;

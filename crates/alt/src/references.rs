@@ -246,7 +246,8 @@ impl<'g> Ancestors<'g> {
         if self.marked != Some(task) {
             self.mark(graph, task);
         }
-        self.seen_for[wanted.get()] == task.0 + 1
+        // Given up half-way, nothing is known: the one fault is that it takes too long.
+        self.exhausted() || self.seen_for[wanted.get()] == task.0 + 1
     }
 
     fn mark(&mut self, graph: &Graph, task: TaskIndex) {
@@ -265,5 +266,27 @@ impl<'g> Ancestors<'g> {
             }
         }
         self.marked = Some(task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Links;
+
+    #[test]
+    fn who_gave_up_accuses_nobody() {
+        let [a, b, c, other] = [0, 1, 2, 3].map(TaskIndex);
+        let links = Links::new(&[&[], &[a], &[b], &[]]);
+        let graph = links.order().unwrap();
+        let mut ancestors = Ancestors::new(Some(&graph));
+        let found = [a, b, other, c].map(|wanted| ancestors.has(c, wanted));
+        assert_eq!(found, [true, true, false, false]);
+        assert!(!ancestors.exhausted());
+
+        let mut ancestors = Ancestors::new(Some(&graph));
+        ancestors.steps = limits::REFERENCE_STEPS;
+        assert!(ancestors.has(c, a));
+        assert!(ancestors.exhausted());
     }
 }

@@ -1,11 +1,12 @@
 //! A diagnostic as people see it: the line, an arrow, what is wrong and what to do.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
-use crate::diagnostic::{Diagnostic, Severity, escape};
+use crate::diagnostic::{Diagnostic, Severity, escape, is_unprintable};
 
 /// Places further apart than this are shown as two excerpts: a file may be one line of megabytes.
 const EXCERPT_BYTES: usize = 4_096;
@@ -30,7 +31,8 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(&self.message).id(self.code.name());
-        let mut groups = vec![self.marked(Group::with_title(title), name, source)];
+        let name = escape(name, usize::MAX);
+        let mut groups = vec![self.marked(Group::with_title(title), &name, source)];
         groups.extend(self.advice(source));
         let mut text = renderer.render(&groups);
         text.push('\n');
@@ -39,7 +41,7 @@ impl Diagnostic {
 
     fn marked<'a>(&'a self, group: Group<'a>, name: &'a str, source: &'a str) -> Group<'a> {
         let around = Excerpt::of(source, &self.span);
-        let mut first = Snippet::source(around.text)
+        let mut first = Snippet::source(visible(around.text))
             .line_start(self.line)
             .annotation(
                 AnnotationKind::Primary
@@ -50,11 +52,13 @@ impl Diagnostic {
         let whole = Excerpt::covering(source, self.spans());
         if let Some(whole) = &whole {
             let line = self.line - lines_before(source, whole.start, self.span.start);
-            first = Snippet::source(whole.text).line_start(line).annotation(
-                AnnotationKind::Primary
-                    .span(whole.place(&self.span))
-                    .label(self.label.as_deref()),
-            );
+            first = Snippet::source(visible(whole.text))
+                .line_start(line)
+                .annotation(
+                    AnnotationKind::Primary
+                        .span(whole.place(&self.span))
+                        .label(self.label.as_deref()),
+                );
         }
         for related in &self.related {
             let context = |excerpt: &Excerpt<'_>| {
@@ -70,7 +74,7 @@ impl Diagnostic {
                 let line = 1 + lines_before(source, 0, excerpt.start);
                 let mark = context(&excerpt);
                 others.push(
-                    Snippet::source(excerpt.text)
+                    Snippet::source(visible(excerpt.text))
                         .line_start(line)
                         .annotation(mark),
                 );
@@ -104,9 +108,31 @@ impl Diagnostic {
         }
         let line = 1 + lines_before(source, 0, excerpt.start);
         let patch = Patch::new(excerpt.place(&fix.span), text);
-        let snippet = Snippet::source(excerpt.text).line_start(line).patch(patch);
+        let snippet = Snippet::source(visible(excerpt.text))
+            .line_start(line)
+            .patch(patch);
         Some(title.element(snippet))
     }
+}
+
+/// `text` with a stand-in for what the renderer would print as it is and a terminal might obey.
+///
+/// A stand-in has as many bytes as what it stands for, so that every place stays where it is.
+fn visible(text: &str) -> Cow<'_, str> {
+    let hidden = |character: char| !character.is_ascii() && is_unprintable(character);
+    if !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.len_utf8() {
+            _ if !hidden(character) => out.push(character),
+            2 => out.push('¿'),
+            3 => out.push('\u{fffd}'),
+            _ => out.push_str("\u{fffd}?"),
+        }
+    }
+    Cow::Owned(out)
 }
 
 fn lines_before(source: &str, from: usize, to: usize) -> usize {

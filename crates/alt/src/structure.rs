@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostic, Findings, quote};
+use crate::diagnostic::{Diagnostic, Findings, pointer_step, quote};
 use crate::{Code, limits};
 
 /// An object's keys are compared one by one up to here, then by hash: most objects are small.
@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
         for frame in &self.frames[..self.depth] {
             pointer.push('/');
             if frame.object {
-                pointer.push_str(&frame.key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&pointer_step(&frame.key));
             } else {
                 pointer.push_str(&frame.index.to_string());
             }

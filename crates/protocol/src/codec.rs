@@ -18,6 +18,9 @@ pub enum Error {
     /// Not the message it should be.
     #[error("message does not decode")]
     Decode(#[from] rmp_serde::decode::Error),
+    /// A message, and this many bytes that are not part of it.
+    #[error("{0} bytes after the message")]
+    Trailing(usize),
     /// The value has no wire form.
     #[error("message does not encode")]
     Encode(#[from] rmp_serde::encode::Error),
@@ -37,11 +40,19 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, Error> {
 /// Reads a message; unknown fields are skipped.
 ///
 /// # Errors
-/// [`Error::Empty`], [`Error::Version`] or [`Error::Decode`]; never a panic, whatever the bytes.
+/// [`Error::Empty`], [`Error::Version`], [`Error::Decode`] or [`Error::Trailing`]; never a panic,
+/// whatever the bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     match bytes.split_first() {
         None => Err(Error::Empty),
-        Some((&VERSION, body)) => Ok(rmp_serde::from_slice(body)?),
+        Some((&VERSION, body)) => {
+            let mut deserializer = rmp_serde::Deserializer::new(body);
+            let message = T::deserialize(&mut deserializer)?;
+            match deserializer.get_ref().len() {
+                0 => Ok(message),
+                left => Err(Error::Trailing(left)),
+            }
+        }
         Some((&version, _)) => Err(Error::Version(version)),
     }
 }

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use serde_json::value::RawValue;
 
-use crate::diagnostic::{Diagnostic, Findings, is_unprintable, quote};
+use crate::diagnostic::{Diagnostic, Findings, is_unprintable, pointer_step, quote};
 use crate::value::{Field, Kind, items, span_in, string};
 use crate::{Code, limits};
 
@@ -18,7 +18,7 @@ pub(super) enum Owner {
 
 impl Owner {
     pub(super) fn pointer(self, key: &str) -> String {
-        let key = key.replace('~', "~0").replace('/', "~1");
+        let key = pointer_step(key);
         match self {
             Self::File => format!("/{key}"),
             Self::Task(index) => format!("/tasks/{index}/{key}"),
@@ -263,9 +263,22 @@ pub(super) fn shorten(span: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The word most like `text`, if one is like it at all.
+/// Bytes of the text times bytes of the words that one suggestion may compare.
+const COMPARED: usize = 2_000_000;
+
+/// The word most like `text`, if one is like it at all. Words beyond a bound of the work are left
+/// out: the author chooses how long and how many they are.
 pub(crate) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let mut left = COMPARED;
+    let affordable = |word: &&str| {
+        let rest = left.checked_sub(text.len().saturating_mul(word.len()));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
     let alike = |word: &'w str| (strsim::jaro_winkler(text, word), word);
-    let best = words.map(alike).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let best = words
+        .filter(affordable)
+        .map(alike)
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.8).then_some(best.1)
 }

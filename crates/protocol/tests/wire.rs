@@ -1,0 +1,288 @@
+//! The bytes of each message, pinned: other builds and other versions read them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in what it calls as well"
+)]
+
+use std::fmt::{Debug, Write};
+
+use alt::{Json, Mode, Priority, TaskIndex};
+use protocol::codec::{decode, encode};
+use protocol::{
+    ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
+    Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, RunId,
+    RunRecord, Started, Submission, Timestamp, Verdict, WorkerId,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+fn run() -> RunId {
+    RunId::from_bits(0x0123_4567_89ab_7cde_8f01_2345_6789_abcd)
+}
+
+fn key() -> AttemptKey {
+    AttemptKey {
+        run: run(),
+        task: TaskIndex(300),
+        attempt: Attempt::FIRST.next(),
+    }
+}
+
+fn worker() -> WorkerId {
+    "worker-1".parse().unwrap()
+}
+
+/// The bytes as lines of 16, in hex and as text; they are read back on the way.
+fn dump<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) -> String {
+    let bytes = encode(message).unwrap();
+    assert_eq!(decode::<T>(&bytes).unwrap(), *message);
+    let mut out = String::new();
+    for line in bytes.chunks(16) {
+        let hex: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = line.iter().map(|&byte| match byte {
+            b' '..=b'~' => char::from(byte),
+            _ => '.',
+        });
+        writeln!(out, "{:<47}  |{}|", hex.join(" "), text.collect::<String>()).unwrap();
+    }
+    out
+}
+
+#[test]
+fn submission() {
+    insta::assert_snapshot!(dump(&Submission {
+        run: run(),
+        alt: r#"{"id": "f", "title": "é", "tasks": []}"#.to_owned(),
+        mode: Some(Mode::Dream),
+        persona: Some("a poet".to_owned()),
+    }));
+}
+
+#[test]
+fn submission_that_says_little() {
+    insta::assert_snapshot!(dump(&Submission {
+        run: run(),
+        alt: "{}".to_owned(),
+        mode: None,
+        persona: None,
+    }));
+}
+
+fn offer() -> Offer {
+    Offer {
+        run: run(),
+        task: TaskIndex(300),
+        attempt: Attempt::FIRST,
+        epoch: Epoch(7),
+        queue: "gpu".to_owned(),
+        priority: Priority::Critical,
+        id: "count.é".to_owned(),
+        job: "http".to_owned(),
+        parameters: Some(Json::from_text(r#"{"n": 1e400, "s": "${{ tasks.a.output }}"}"#).unwrap()),
+        timeout_ms: Some(30_000),
+        inputs: vec![Input {
+            id: "a".to_owned(),
+            task: TaskIndex(0),
+            attempt: Attempt::FIRST.next(),
+            queue: "default".to_owned(),
+        }],
+        dependencies: 1,
+        mode: Mode::Chaos,
+        persona: Some("a poet".to_owned()),
+        perturbation: Some(Perturbation::DelayMs(1_500)),
+    }
+}
+
+#[test]
+fn offer_that_says_all() {
+    insta::assert_snapshot!(dump(&offer()));
+}
+
+#[test]
+fn offer_that_says_little() {
+    insta::assert_snapshot!(dump(&Offer {
+        parameters: None,
+        timeout_ms: None,
+        inputs: Vec::new(),
+        dependencies: 0,
+        mode: Mode::Normal,
+        persona: None,
+        perturbation: None,
+        ..offer()
+    }));
+}
+
+#[test]
+fn words_of_the_wire() {
+    let words = [
+        dump(
+            &[
+                Outcome::Ok,
+                Outcome::Failed,
+                Outcome::Timeout,
+                Outcome::Cancelled,
+                Outcome::Lost,
+            ]
+            .to_vec(),
+        ),
+        dump(&[Mode::Normal, Mode::Dream, Mode::Explore, Mode::Chaos].to_vec()),
+        dump(
+            &[
+                Priority::Critical,
+                Priority::High,
+                Priority::Medium,
+                Priority::Low,
+            ]
+            .to_vec(),
+        ),
+        dump(
+            &[
+                Perturbation::Fail,
+                Perturbation::DelayMs(0),
+                Perturbation::Duplicate,
+            ]
+            .to_vec(),
+        ),
+    ];
+    insta::assert_snapshot!(words.join("\n"));
+}
+
+#[test]
+fn started() {
+    insta::assert_snapshot!(dump(&Started {
+        key: key(),
+        worker: worker(),
+        timeout_ms: 300_000,
+    }));
+}
+
+#[test]
+fn cancellation() {
+    insta::assert_snapshot!(dump(&Cancellation {
+        run: run(),
+        reason: "asked by a person".to_owned(),
+    }));
+}
+
+fn end() -> End {
+    End {
+        run: run(),
+        last_key: "last/0123.json".to_owned(),
+        last_sha256: "00ff".repeat(16),
+        status: "partial".to_owned(),
+    }
+}
+
+#[test]
+fn end_of_a_run() {
+    insta::assert_snapshot!(dump(&end()));
+}
+
+#[test]
+fn run_record() {
+    let counts = Counts {
+        waiting: 1,
+        ready: 2,
+        backoff: 3,
+        offered: 4,
+        running: 5,
+        completed: 6,
+        failed: 7,
+        timeout: 8,
+        cancelled: 1_000_000,
+    };
+    insta::assert_snapshot!(dump(&RunRecord {
+        run: run(),
+        alt_id: "nightly".to_owned(),
+        title: "Nightly report".to_owned(),
+        started: Timestamp(1_795_243_590_123),
+        counts,
+        end: Some(end()),
+    }));
+}
+
+#[test]
+fn heartbeat() {
+    insta::assert_snapshot!(dump(&Heartbeat {
+        worker: worker(),
+        slots: 4,
+        running: vec![key()],
+    }));
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    Verdict {
+        run: run(),
+        task: TaskIndex(300),
+        attempt: Attempt::FIRST,
+        outcome,
+        failure: None,
+        output: None,
+        artifacts: Vec::new(),
+        missing: Vec::new(),
+        worker: Some(worker()),
+        run_ms: 1_234,
+        log: Vec::new(),
+    }
+}
+
+#[test]
+fn verdict_with_an_output() {
+    insta::assert_snapshot!(dump(&Verdict {
+        output: Some(Body::Inline(
+            Json::from_text(r#"{"rows": 12345678901234567890123}"#).unwrap()
+        )),
+        artifacts: vec![ArtifactRecord {
+            name: "rows.csv".to_owned(),
+            key: "run/0123/rows.csv".to_owned(),
+            size: 5_000_000_000,
+            sha256: "00ff".repeat(16),
+        }],
+        missing: vec![MissingFile {
+            path: "gone.csv".to_owned(),
+            reason: "not found".to_owned(),
+        }],
+        log: vec!["one".to_owned(), "two".to_owned()],
+        ..verdict(Outcome::Ok)
+    }));
+}
+
+#[test]
+fn verdict_with_a_stored_output() {
+    insta::assert_snapshot!(dump(&Verdict {
+        output: Some(Body::Stored {
+            key: "run/0123/output".to_owned(),
+            size: 70_000,
+            sha256: "00ff".repeat(16),
+        }),
+        ..verdict(Outcome::Ok)
+    }));
+}
+
+#[test]
+fn verdict_of_a_failure_sealed_by_a_coordinator() {
+    insta::assert_snapshot!(dump(&Verdict {
+        failure: Some(Failure {
+            message: "worker lost".to_owned(),
+            retryable: true,
+        }),
+        worker: None,
+        run_ms: 0,
+        ..verdict(Outcome::Lost)
+    }));
+}
+
+#[test]
+fn catalogue() {
+    let policy = JobPolicy {
+        queue: "http".to_owned(),
+        max_concurrent: Some(8),
+        retries: 2,
+        timeout_seconds: 60,
+    };
+    let jobs = [
+        ("echo".to_owned(), JobPolicy::default()),
+        ("http".to_owned(), policy),
+    ];
+    insta::assert_snapshot!(dump(&Catalogue(jobs.into())));
+}
