@@ -62,18 +62,13 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self {
-            path: folder.path().canonicalize().unwrap(),
-            _folder: folder,
-            variables: Vec::new(),
-        }
+        Self { path: folder.path().canonicalize().unwrap(), _folder: folder, variables: Vec::new() }
     }
 
     /// Sets a variable of the environment for all calls from now on.
     pub(crate) fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.unset(name);
-        self.variables
-            .push((name.to_owned(), value.as_ref().to_owned()));
+        self.variables.push((name.to_owned(), value.as_ref().to_owned()));
     }
 
     pub(crate) fn unset(&mut self, name: &str) {
@@ -208,10 +203,7 @@ impl Running {
         until(LONG, &format!("stderr says {text:?}"), || {
             let ended = child.try_wait().unwrap().is_some() && err.ear.is_finished();
             let said = err.text();
-            assert!(
-                !ended || said.contains(text),
-                "it ended without {text:?}: {said}"
-            );
+            assert!(!ended || said.contains(text), "it ended without {text:?}: {said}");
             said.contains(text)
         });
     }
@@ -291,10 +283,7 @@ impl Done {
 /// Waits until a condition holds; fails when `limit` has passed before.
 #[track_caller]
 pub(crate) fn until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let waited = runtime.block_on(async {
         let polling = async {
             while !condition() {

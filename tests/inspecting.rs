@@ -26,9 +26,7 @@ fn validate_shows_every_fault_at_once_with_line_arrow_and_help() {
     let door = Door::new();
     door.write("faulty.alt.json", FAULTY);
     door.write("hello.alt.json", HELLO);
-    let done = door
-        .call(&["validate", "hello.alt.json", "faulty.alt.json"])
-        .code(3);
+    let done = door.call(&["validate", "hello.alt.json", "faulty.alt.json"]).code(3);
     assert_eq!(
         done.stdout,
         "hello.alt.json: valid, 4 tasks, 5 dependencies\nfaulty.alt.json: invalid, 4 errors\n"
@@ -53,15 +51,10 @@ fn validate_tells_programs_the_same_as_json() {
     let door = Door::new();
     door.write("faulty.alt.json", FAULTY);
     door.write("hello.alt.json", HELLO);
-    let done = door
-        .call(&["validate", "--json", "hello.alt.json", "faulty.alt.json"])
-        .code(3);
+    let done = door.call(&["validate", "--json", "hello.alt.json", "faulty.alt.json"]).code(3);
     assert_eq!(done.stderr, "");
     let told = done.json();
-    assert_eq!(
-        (&told[0]["valid"], &told[0]["tasks"]),
-        (&json!(true), &json!(4))
-    );
+    assert_eq!((&told[0]["valid"], &told[0]["tasks"]), (&json!(true), &json!(4)));
     assert_eq!(told[1]["valid"], false);
     let mut codes: Vec<_> = told[1]["diagnostics"]
         .as_array()
@@ -71,11 +64,7 @@ fn validate_tells_programs_the_same_as_json() {
         .map(|found| found["code"].as_str().unwrap())
         .collect();
     codes.sort_unstable();
-    assert_eq!(
-        codes,
-        ["ALT0112", "ALT0115", "ALT0203", "ALT0204"],
-        "{told:#}"
-    );
+    assert_eq!(codes, ["ALT0112", "ALT0115", "ALT0203", "ALT0204"], "{told:#}");
 }
 
 #[test]
@@ -91,10 +80,7 @@ fn strict_refuses_what_is_only_warned_of_otherwise() {
         assert!(refused.stderr.contains("ALT0106"), "{refused:?}");
     }
     let piped = door.feed(&["validate", "-"], &odd.to_string()).code(0);
-    assert!(
-        piped.stdout.starts_with("standard input: valid"),
-        "{piped:?}"
-    );
+    assert!(piped.stdout.starts_with("standard input: valid"), "{piped:?}");
 }
 
 #[test]
@@ -106,19 +92,13 @@ fn explain_knows_every_code_and_says_so_of_another() {
         let code = path.file_stem().unwrap().to_str().unwrap();
         let done = door.call(&["explain", code]).code(0);
         assert_eq!(done.stdout, std::fs::read_to_string(&path).unwrap());
-        assert!(
-            done.stdout.contains("Wrong:") && done.stdout.contains("Right:"),
-            "{code}"
-        );
+        assert!(done.stdout.contains("Wrong:") && done.stdout.contains("Right:"), "{code}");
         known += 1;
     }
     assert!(known > 30, "{known}");
     for code in ["ALT9999", "203", ""] {
         let done = door.call(&["explain", code]).code(2);
-        assert!(
-            done.stderr.contains("help: the codes go from ALT0101"),
-            "{done:?}"
-        );
+        assert!(done.stderr.contains("help: the codes go from ALT0101"), "{done:?}");
     }
 }
 
@@ -132,9 +112,7 @@ fn graph_draws_in_four_formats() {
         ("mermaid", "---\ntitle", "flowchart LR"),
         ("text", "", "count"),
     ] {
-        let done = door
-            .call(&["graph", "hello.alt.json", "--format", format])
-            .code(0);
+        let done = door.call(&["graph", "hello.alt.json", "--format", format]).code(0);
         assert!(done.stdout.starts_with(start), "{format}: {}", done.stdout);
         assert!(done.stdout.contains(edge), "{format}: {}", done.stdout);
         // Mermaid has its own way of writing an underscore.
@@ -165,9 +143,7 @@ fn jobs_ls_lists_what_the_readme_does() {
     let table = door.call(&["jobs", "ls"]).code(0).stdout;
     let mut lines = table.lines();
     assert!(lines.next().unwrap().starts_with("JOB"), "{table}");
-    let names: Vec<_> = lines
-        .map(|line| line.split_whitespace().next().unwrap())
-        .collect();
+    let names: Vec<_> = lines.map(|line| line.split_whitespace().next().unwrap()).collect();
     assert_eq!(names, ["echo", "exec", "http", "sleep", "transform"]);
     let listed = door.call(&["jobs", "ls", "--json"]).code(0).json();
     for (name, job) in names.iter().zip(listed.as_array().unwrap()) {
@@ -182,11 +158,7 @@ fn greeted() -> (Door, String) {
     let door = Door::new();
     door.write("hello.alt.json", HELLO);
     let done = door.call(&["run", "hello.alt.json"]).code(0);
-    let folder = done
-        .last_path()
-        .strip_suffix("/last.json")
-        .unwrap()
-        .to_owned();
+    let folder = done.last_path().strip_suffix("/last.json").unwrap().to_owned();
     (door, folder)
 }
 
@@ -202,10 +174,7 @@ fn show_tells_people_and_programs_what_came_of_a_run() {
     assert_eq!(json.stdout, last);
     for path in ["nowhere", "hello.alt.json"] {
         let done = door.call(&["show", path]).code(2);
-        assert!(
-            done.stderr.contains("help: ") && done.stderr.contains(path),
-            "{done:?}"
-        );
+        assert!(done.stderr.contains("help: ") && done.stderr.contains(path), "{done:?}");
     }
 }
 
@@ -234,29 +203,21 @@ fn verify_finds_what_was_changed_after_the_run() {
             let text = std::fs::read_to_string(&path).unwrap();
             std::fs::write(path, text + "more").unwrap();
         }),
-        ("artifact: gone", |folder| {
-            std::fs::remove_file(artifact(folder)).unwrap()
-        }),
+        ("artifact: gone", |folder| std::fs::remove_file(artifact(folder)).unwrap()),
         ("artifact: a link to what it was", |folder| {
             let path = artifact(folder);
             let aside = folder.parent().unwrap().join("aside");
             std::fs::rename(&path, &aside).unwrap();
             std::os::unix::fs::symlink(aside, path).unwrap();
         }),
-        ("status", |folder| {
-            edit(folder, |last| last["status"] = json!("failure"))
-        }),
+        ("status", |folder| edit(folder, |last| last["status"] = json!("failure"))),
         ("a count", |folder| {
             edit(folder, |last| last["metadata"]["completed"] = json!(3));
         }),
         ("a path that leads out", |folder| {
-            edit(folder, |last| {
-                last["artifacts"][0]["path"] = json!("../../../hello.alt.json")
-            });
+            edit(folder, |last| last["artifacts"][0]["path"] = json!("../../../hello.alt.json"));
         }),
-        ("an unknown field", |folder| {
-            edit(folder, |last| last["surprise"] = json!(1))
-        }),
+        ("an unknown field", |folder| edit(folder, |last| last["surprise"] = json!(1))),
         ("half of the file", |folder| {
             let path = folder.join("last.json");
             let text = std::fs::read_to_string(&path).unwrap();
@@ -305,48 +266,18 @@ fn gen_makes_valid_files_and_the_same_bytes_from_the_same_seed() {
         let first = make("7");
         assert_eq!(first, make("7"), "{shape}");
         assert_ne!(first, make("8"), "{shape}");
-        let file = [
-            "gen",
-            "--shape",
-            shape,
-            "--tasks",
-            "250",
-            "--seed",
-            "7",
-            "-o",
-            "x.alt.json",
-        ];
+        let file = ["gen", "--shape", shape, "--tasks", "250", "--seed", "7", "-o", "x.alt.json"];
         assert_eq!(door.call(&file).code(0).stdout, "");
-        assert_eq!(
-            std::fs::read_to_string(door.path("x.alt.json")).unwrap(),
-            first
-        );
-        let told = door
-            .call(&["validate", "--strict", "--json", "x.alt.json"])
-            .code(0)
-            .json();
+        assert_eq!(std::fs::read_to_string(door.path("x.alt.json")).unwrap(), first);
+        let told = door.call(&["validate", "--strict", "--json", "x.alt.json"]).code(0).json();
         assert_eq!(told[0]["tasks"], 250);
-        assert!(
-            dependencies.is_none_or(|count| told[0]["dependencies"] == count),
-            "{told:#}"
-        );
+        assert!(dependencies.is_none_or(|count| told[0]["dependencies"] == count), "{told:#}");
         assert_eq!(told[0]["diagnostics"], json!([]), "{shape}");
     }
-    let done = door
-        .call(&["gen", "--shape", "fan", "--tasks", "0"])
-        .code(2);
+    let done = door.call(&["gen", "--shape", "fan", "--tasks", "0"]).code(2);
     assert!(done.stderr.contains("--tasks"), "{done:?}");
-    let done = door
-        .call(&[
-            "gen",
-            "--shape",
-            "fan",
-            "--tasks",
-            "1",
-            "-o",
-            "no/such/folder.json",
-        ])
-        .code(2);
+    let done =
+        door.call(&["gen", "--shape", "fan", "--tasks", "1", "-o", "no/such/folder.json"]).code(2);
     assert!(done.stderr.contains("no/such/folder.json"), "{done:?}");
 }
 

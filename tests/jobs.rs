@@ -42,23 +42,13 @@ fn a_job_is_a_file_and_every_file_a_job() {
 fn exec_starts_nothing_unless_it_is_allowed() {
     let mut door = Door::new();
     let witness = door.path("witness");
-    door.alt(
-        "x.alt.json",
-        &one("exec", 3, &json!({"command": "touch", "args": [witness]})),
-    );
+    door.alt("x.alt.json", &one("exec", 3, &json!({"command": "touch", "args": [witness]})));
     let refused = |door: &Door| {
         let done = door.call(&["run", "x.alt.json"]).code(1);
         let result = &done.last(door)["task_results"]["a"];
         let error = result["error"].as_str().unwrap();
-        assert!(
-            error.contains("--allow-exec") && error.contains("RUNNER_ALLOW_EXEC"),
-            "{error}"
-        );
-        assert_eq!(
-            result["attempts"].as_array().unwrap().len(),
-            1,
-            "{result:#}"
-        );
+        assert!(error.contains("--allow-exec") && error.contains("RUNNER_ALLOW_EXEC"), "{error}");
+        assert_eq!(result["attempts"].as_array().unwrap().len(), 1, "{result:#}");
         assert!(!witness.exists());
     };
     refused(&door);
@@ -90,10 +80,7 @@ fn exec_has_no_shell_no_environment_and_no_way_to_smuggle_one_in() {
     let expected = ["HOME", "LANG", "PATH", "TMPDIR"].map(str::to_owned);
     assert_eq!(names, BTreeSet::from(expected));
     let text = "$HOME `id` $(id) * ; id";
-    door.alt(
-        "x.alt.json",
-        &one("exec", 0, &json!({"command": "echo", "args": [text]})),
-    );
+    door.alt("x.alt.json", &one("exec", 0, &json!({"command": "echo", "args": [text]})));
     let done = door.call(&["run", "x.alt.json"]).code(0);
     let output = &done.last(&door)["task_results"]["a"]["output"];
     assert_eq!(output["stdout"], format!("{text}\n"));
@@ -112,11 +99,7 @@ fn exec_has_no_shell_no_environment_and_no_way_to_smuggle_one_in() {
         let done = door.call(&["run", "x.alt.json"]).code(1);
         let result = &done.last(&door)["task_results"]["a"];
         assert!(result["error"].is_string(), "{result:#}");
-        assert_eq!(
-            result["attempts"].as_array().unwrap().len(),
-            1,
-            "{result:#}"
-        );
+        assert_eq!(result["attempts"].as_array().unwrap().len(), 1, "{result:#}");
     }
 }
 
@@ -128,11 +111,7 @@ fn files_of_a_program_become_artifacts_and_links_out_do_not() {
     let outputs = json!(["out/table.csv", "leak", "pipe", "absent", "a", "A"]);
     door.alt(
         "x.alt.json",
-        &one(
-            "exec",
-            0,
-            &json!({"command": "sh", "args": ["-c", script], "outputs": outputs}),
-        ),
+        &one("exec", 0, &json!({"command": "sh", "args": ["-c", script], "outputs": outputs})),
     );
     let done = door.call(&["run", "x.alt.json", "--allow-exec"]).code(0);
     let last = done.last(&door);
@@ -143,9 +122,7 @@ fn files_of_a_program_become_artifacts_and_links_out_do_not() {
         .map(|artifact| artifact["name"].as_str().unwrap())
         .collect();
     assert_eq!(kept, BTreeSet::from(["out/table.csv", "a"]), "{last:#}");
-    let missing = last["task_results"]["a"]["missing_files"]
-        .as_array()
-        .unwrap();
+    let missing = last["task_results"]["a"]["missing_files"].as_array().unwrap();
     let missing: Vec<_> = missing.iter().map(|file| &file["path"]).collect();
     // On some disks `A` would be the same file as `a`.
     assert_eq!(missing, ["leak", "pipe", "absent", "A"], "{last:#}");
@@ -156,9 +133,7 @@ fn files_of_a_program_become_artifacts_and_links_out_do_not() {
         .iter()
         .find(|artifact| artifact["name"] == "out/table.csv")
         .unwrap();
-    let path = done
-        .last_path()
-        .replace("last.json", table["path"].as_str().unwrap());
+    let path = done.last_path().replace("last.json", table["path"].as_str().unwrap());
     assert_eq!(std::fs::read_to_string(door.path(&path)).unwrap(), "a,b\n");
 }
 
@@ -167,12 +142,7 @@ fn what_a_program_says_is_cut_or_kept_whole_and_never_bent() {
     let door = Door::new();
     for (script, bytes, stdout, truncated) in [
         ("yes | head -c 5000000", 1000, "y\n".repeat(500), true),
-        (
-            "printf 'a\\377\\000b'",
-            1000,
-            "a\u{fffd}\0b".to_owned(),
-            false,
-        ),
+        ("printf 'a\\377\\000b'", 1000, "a\u{fffd}\0b".to_owned(), false),
     ] {
         let parameters = json!({"command": "sh", "args": ["-c", script],
                                 "max_output_bytes": bytes});
@@ -181,11 +151,7 @@ fn what_a_program_says_is_cut_or_kept_whole_and_never_bent() {
         let output = &done.last(&door)["task_results"]["a"]["output"];
         assert_eq!(output["stdout"], stdout, "{script}");
         assert_eq!(output["stdout_truncated"] == true, truncated, "{script}");
-        let base64 = if truncated {
-            Value::Null
-        } else {
-            json!("Yf8AYg==")
-        };
+        let base64 = if truncated { Value::Null } else { json!("Yf8AYg==") };
         assert_eq!(output["stdout_base64"], base64, "{script}");
     }
 }
@@ -207,11 +173,7 @@ impl Server {
             for stream in listener.incoming() {
                 let (request, mut stream) = request(stream.unwrap());
                 let mut asked = keep.lock().unwrap();
-                let answer = if asked.is_empty() {
-                    "503 Busy"
-                } else {
-                    "200 OK"
-                };
+                let answer = if asked.is_empty() { "503 Busy" } else { "200 OK" };
                 asked.push(request);
                 let head =
                     "Content-Type: application/json\r\nContent-Length: 11\r\nConnection: close";
@@ -232,9 +194,7 @@ fn request(stream: TcpStream) -> (String, TcpStream) {
     let mut text = String::new();
     while !text.ends_with("\r\n\r\n") && reader.read_line(&mut text).unwrap_or(0) > 0 {}
     let mut text = text.to_lowercase();
-    let length = text
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     let _ = reader.read_exact(&mut body);
     text.push_str(&String::from_utf8_lossy(&body));
@@ -263,18 +223,12 @@ fn http_reaches_this_machine_only_when_it_is_allowed() {
         let done = door.call(&["run", "x.alt.json"]).code(1);
         let result = &done.last(&door)["task_results"]["a"];
         assert!(result["error"].is_string(), "{url}: {result:#}");
-        assert_eq!(
-            result["attempts"].as_array().unwrap().len(),
-            1,
-            "{url}: {result:#}"
-        );
+        assert_eq!(result["attempts"].as_array().unwrap().len(), 1, "{url}: {result:#}");
     }
     assert_eq!(server.asked(), Vec::<String>::new());
     let post = json!({"url": format!("http://127.0.0.1:{port}/in"), "json": {"n": 1}});
     door.alt("x.alt.json", &one("http", 2, &post));
-    let done = door
-        .call(&["run", "x.alt.json", "--allow-private-addresses"])
-        .code(0);
+    let done = door.call(&["run", "x.alt.json", "--allow-private-addresses"]).code(0);
     let result = &done.last(&door)["task_results"]["a"];
     assert_eq!(result["output"]["body"], json!({"ok": true}));
     assert_eq!(result["attempts"].as_array().unwrap().len(), 2);
@@ -284,10 +238,7 @@ fn http_reaches_this_machine_only_when_it_is_allowed() {
         .map(|request| {
             assert!(request.starts_with("post /in http/1.1\r\n"), "{request}");
             let (_, body) = request.split_once("\r\n\r\n").unwrap();
-            assert_eq!(
-                serde_json::from_str::<Value>(body).unwrap(),
-                json!({"n": 1})
-            );
+            assert_eq!(serde_json::from_str::<Value>(body).unwrap(), json!({"n": 1}));
             let key = |line: &str| line.strip_prefix("idempotency-key: ").map(str::to_owned);
             request.lines().find_map(key).unwrap()
         })
@@ -315,9 +266,7 @@ fn http_smuggles_no_headers() {
         let parameters = json!({"url": format!("http://127.0.0.1:{}/", server.port),
                                 "headers": {name: value}});
         door.alt("x.alt.json", &one("http", 2, &parameters));
-        let done = door
-            .call(&["run", "x.alt.json", "--allow-private-addresses"])
-            .code(1);
+        let done = door.call(&["run", "x.alt.json", "--allow-private-addresses"]).code(1);
         let result = &done.last(&door)["task_results"]["a"];
         assert!(result["error"].is_string(), "{result:#}");
     }

@@ -1,8 +1,5 @@
 //! One module per promise of the README.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in what it calls as well"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 mod door;
 mod inspecting;

@@ -23,9 +23,7 @@ fn hello() -> Door {
 fn plain_says_one_line_for_each_task_and_auto_is_plain_without_a_terminal() {
     let door = hello();
     for mode in ["plain", "auto"] {
-        let done = door
-            .call(&["run", "hello.alt.json", "--progress", mode])
-            .code(0);
+        let done = door.call(&["run", "hello.alt.json", "--progress", mode]).code(0);
         for id in ["greet_ada", "greet_alan", "count", "write_down"] {
             let told = |line: &&str| line.starts_with("completed") && line.contains(id);
             assert_eq!(done.stderr.lines().filter(told).count(), 1, "{done:?}");
@@ -39,41 +37,28 @@ fn plain_says_one_line_for_each_task_and_auto_is_plain_without_a_terminal() {
 #[test]
 fn quiet_says_nothing() {
     let door = hello();
-    let done = door
-        .call(&["run", "hello.alt.json", "--progress", "quiet"])
-        .code(0);
+    let done = door.call(&["run", "hello.alt.json", "--progress", "quiet"]).code(0);
     assert_eq!(done.stderr, "");
 }
 
 #[test]
 fn json_is_one_object_a_line_with_numbers_without_gaps() {
     let door = hello();
-    let done = door
-        .call(&["run", "hello.alt.json", "--progress", "json"])
-        .code(0);
+    let done = door.call(&["run", "hello.alt.json", "--progress", "json"]).code(0);
     let last = done.last(&door);
-    let lines: Vec<Value> = done
-        .stderr
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> =
+        done.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for (number, line) in (1_u64..).zip(&lines) {
         assert_eq!(line["schema"], "runner.progress.v1");
         assert_eq!(line["run"], last["execution_id"]);
         assert_eq!(line["seq"], number);
         assert!(line["ts"].as_str().unwrap().ends_with('Z'), "{line}");
-        assert!(
-            line["event"].is_string() && !line["data"].is_null(),
-            "{line}"
-        );
+        assert!(line["event"].is_string() && !line["data"].is_null(), "{line}");
     }
     let verdicts = lines.iter().filter(|line| line["event"] == "verdict");
     assert_eq!(verdicts.count(), 4);
     let end = lines.last().unwrap();
-    assert_eq!(
-        (&end["event"], &end["data"]["status"]),
-        (&json!("end"), &json!("success"))
-    );
+    assert_eq!((&end["event"], &end["data"]["status"]), (&json!("end"), &json!("success")));
 }
 
 /// What a call writes to a terminal of so many rows and columns.
@@ -166,11 +151,7 @@ fn the_live_view_never_exceeds_the_terminal() {
             let arguments = ["run", "crowd.alt.json", "--max-concurrent", "16"];
             let told = told(&on_terminal(&door, (rows, columns), &[locale], &arguments));
             assert!(told.ups.len() > 3, "no frames: {told:?}");
-            assert!(
-                told.ups.iter().all(|up| *up < rows),
-                "{rows}: {:?}",
-                told.ups
-            );
+            assert!(told.ups.iter().all(|up| *up < rows), "{rows}: {:?}", told.ups);
             // What is drawn over again; the outcome below may be folded as any text is.
             let outcome = told
                 .lines
@@ -179,10 +160,7 @@ fn the_live_view_never_exceeds_the_terminal() {
                 .unwrap();
             for line in &told.lines[..outcome] {
                 assert!(line.width() <= columns, "{columns}: {line:?}");
-                assert!(
-                    locale.contains("UTF-8") || !line.contains(['●', '█', '…']),
-                    "{line:?}"
-                );
+                assert!(locale.contains("UTF-8") || !line.contains(['●', '█', '…']), "{line:?}");
             }
             assert!(told.colors.iter().any(|color| color == "31"), "{told:?}");
         }
@@ -196,14 +174,7 @@ fn no_color_means_none() {
     door.write("not.alt.json", "{");
     for arguments in [
         &["run", "crowd.alt.json", "--max-concurrent", "31"][..],
-        &[
-            "run",
-            "crowd.alt.json",
-            "--max-concurrent",
-            "31",
-            "--progress",
-            "plain",
-        ],
+        &["run", "crowd.alt.json", "--max-concurrent", "31", "--progress", "plain"],
         &["validate", "not.alt.json"],
         &["run", "missing.alt.json"],
         &["--help"],
@@ -235,32 +206,15 @@ fn nothing_in_a_file_steers_the_terminal() {
         {"id": "a", "description": "x", "job": HOSTILE, "dependencies": [HOSTILE],
          "parameters": {"x": format!("${{{{ {HOSTILE} }}}}")}}]}),
     );
-    door.write(
-        "raw.alt.json",
-        format!("{{\"id\": \"{HOSTILE}\", {HOSTILE}"),
-    );
+    door.write("raw.alt.json", format!("{{\"id\": \"{HOSTILE}\", {HOSTILE}"));
     door.write("raw.alt.yaml", format!("id: {HOSTILE}\n{HOSTILE}: ["));
     let run = ["run", "hostile.alt.json"];
     for mode in ["tty", "plain", "json"] {
         let arguments = [&run[..], &["--progress", mode]].concat();
-        let told = told(&on_terminal(
-            &door,
-            (24, 80),
-            &["RUNNER_LOG_LEVEL=debug"],
-            &arguments,
-        ));
-        assert!(
-            told.lines.iter().any(|line| line.contains("red")),
-            "{told:?}"
-        );
+        let told = told(&on_terminal(&door, (24, 80), &["RUNNER_LOG_LEVEL=debug"], &arguments));
+        assert!(told.lines.iter().any(|line| line.contains("red")), "{told:?}");
     }
-    for name in [
-        "id.alt.json",
-        "job.alt.json",
-        "raw.alt.json",
-        "raw.alt.yaml",
-        HOSTILE,
-    ] {
+    for name in ["id.alt.json", "job.alt.json", "raw.alt.json", "raw.alt.yaml", HOSTILE] {
         for verb in ["validate", "run", "graph", "show", "verify"] {
             told(&on_terminal(&door, (24, 80), &[], &[verb, name]));
         }
@@ -271,11 +225,7 @@ fn nothing_in_a_file_steers_the_terminal() {
     told(&done.stdout);
     told(&done.stderr);
     for format in ["text", "mermaid", "dot", "svg"] {
-        told(
-            &door
-                .call(&["graph", "hostile.alt.json", "--format", format])
-                .stdout,
-        );
+        told(&door.call(&["graph", "hostile.alt.json", "--format", format]).stdout);
     }
     told(&door.call(&["show", done.last_path()]).stdout);
     let summary = done.last_path().replace("last.json", "summary.txt");

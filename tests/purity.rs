@@ -11,51 +11,15 @@ const PURE: &[&str] = &["alt", "engine", "last", "protocol"];
 
 /// What each crate may use of ours, and why no more. Tests and benches may use anything.
 const ALLOWED: &[(&str, &[&str], &str)] = &[
-    (
-        "alt",
-        &[],
-        "what was asked does not depend on how it is done",
-    ),
-    (
-        "protocol",
-        &["alt"],
-        "a message carries tasks and no decisions",
-    ),
-    (
-        "engine",
-        &["alt", "protocol"],
-        "a decision that waits or stores could not be replayed",
-    ),
-    (
-        "last",
-        &["alt", "protocol"],
-        "a result is made of what was asked and what was said",
-    ),
-    (
-        "job-macros",
-        &[],
-        "a macro rewrites syntax; its words live in job",
-    ),
-    (
-        "job",
-        &["alt", "job-macros", "protocol"],
-        "the author of a job sees no fleet",
-    ),
-    (
-        "jobs",
-        &["alt", "job", "protocol"],
-        "a built-in job is written as any other job is",
-    ),
-    (
-        "store",
-        &[],
-        "it keeps bytes by key and knows nobody's format",
-    ),
-    (
-        "bus",
-        &["alt", "protocol"],
-        "it carries messages and decides nothing",
-    ),
+    ("alt", &[], "what was asked does not depend on how it is done"),
+    ("protocol", &["alt"], "a message carries tasks and no decisions"),
+    ("engine", &["alt", "protocol"], "a decision that waits or stores could not be replayed"),
+    ("last", &["alt", "protocol"], "a result is made of what was asked and what was said"),
+    ("job-macros", &[], "a macro rewrites syntax; its words live in job"),
+    ("job", &["alt", "job-macros", "protocol"], "the author of a job sees no fleet"),
+    ("jobs", &["alt", "job", "protocol"], "a built-in job is written as any other job is"),
+    ("store", &[], "it keeps bytes by key and knows nobody's format"),
+    ("bus", &["alt", "protocol"], "it carries messages and decides nothing"),
     (
         "coordinator",
         &["alt", "bus", "engine", "last", "protocol", "store"],
@@ -68,15 +32,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "client",
-        &[
-            "alt",
-            "bus",
-            "coordinator",
-            "job",
-            "protocol",
-            "store",
-            "worker",
-        ],
+        &["alt", "bus", "coordinator", "job", "protocol", "store", "worker"],
         "it is all that a door may call",
     ),
     (
@@ -95,11 +51,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         ],
         "a door decides nothing, so it has no use for the engine",
     ),
-    (
-        "tests",
-        &[],
-        "promises are tested from outside; its parts are all for tests",
-    ),
+    ("tests", &[], "promises are tested from outside; its parts are all for tests"),
 ];
 
 /// Packages that no deciding crate may reach, however far below.
@@ -127,43 +79,15 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// What the source of a pure crate does not say, and who else may not either.
 const UNSAID: &[(&str, &[&str], &str)] = &[
-    (
-        "::now(",
-        &["alt", "engine", "last"],
-        "time is given, with the event or the file",
-    ),
-    (
-        "SystemTime",
-        &["alt", "engine", "last"],
-        "time is given, with the event or the file",
-    ),
-    (
-        "now_v7(",
-        &["alt", "engine", "last"],
-        "ids are given by who submits",
-    ),
+    ("::now(", &["alt", "engine", "last"], "time is given, with the event or the file"),
+    ("SystemTime", &["alt", "engine", "last"], "time is given, with the event or the file"),
+    ("now_v7(", &["alt", "engine", "last"], "ids are given by who submits"),
     ("new_v4(", PURE, "a random id cannot be replayed"),
     ("getrandom", PURE, "chance enters as a recorded seed"),
-    (
-        "RandomState",
-        PURE,
-        "the order of a hash differs between two runs",
-    ),
-    (
-        "HashMap",
-        &["engine"],
-        "the order of a hash differs between two runs: use BTreeMap",
-    ),
-    (
-        "HashSet",
-        &["engine"],
-        "the order of a hash differs between two runs: use BTreeSet",
-    ),
-    (
-        "std::fs",
-        &["alt", "engine", "protocol"],
-        "the caller reads and gives bytes",
-    ),
+    ("RandomState", PURE, "the order of a hash differs between two runs"),
+    ("HashMap", &["engine"], "the order of a hash differs between two runs: use BTreeMap"),
+    ("HashSet", &["engine"], "the order of a hash differs between two runs: use BTreeSet"),
+    ("std::fs", &["alt", "engine", "protocol"], "the caller reads and gives bytes"),
     ("std::net", PURE, "messages travel by the bus"),
     ("std::env", PURE, "settings are read once, by the door"),
     ("std::process", PURE, "programs are started by jobs"),
@@ -202,14 +126,10 @@ fn misplaced(used: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, uses) in used {
         let Some((_, allowed, why)) = ALLOWED.iter().find(|(row, ..)| row == name) else {
-            faults.push(format!(
-                "crate `{name}` has no row in the table of tests/purity.rs"
-            ));
+            faults.push(format!("crate `{name}` has no row in the table of tests/purity.rs"));
             continue;
         };
-        let beyond = uses
-            .iter()
-            .filter(|other| !allowed.contains(&other.as_str()));
+        let beyond = uses.iter().filter(|other| !allowed.contains(&other.as_str()));
         faults.extend(beyond.map(|other| format!("`{name}` may not use `{other}`: {why}")));
     }
     let gone = ALLOWED.iter().filter(|(row, ..)| !used.contains_key(*row));
@@ -221,10 +141,7 @@ fn misplaced(used: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
 fn the_deciding_crates_reach_nothing_that_waits_talks_or_is_random() {
     for name in PURE {
         let reached = reached(name);
-        assert!(
-            reached.contains("serde"),
-            "cargo named no dependencies of `{name}`"
-        );
+        assert!(reached.contains("serde"), "cargo named no dependencies of `{name}`");
         let faults: Vec<_> = IMPURE
             .iter()
             .filter(|(package, _)| reached.contains(*package))
@@ -241,10 +158,7 @@ fn the_deciding_crates_reach_nothing_that_waits_talks_or_is_random() {
 /// Run ids are UUIDs of version 7, whose maker wants random bits; nothing else below may.
 #[test]
 fn random_bits_are_only_within_reach_of_the_maker_of_run_ids() {
-    assert!(
-        !reached("alt").contains("getrandom"),
-        "an ALT file needs no random bits"
-    );
+    assert!(!reached("alt").contains("getrandom"), "an ALT file needs no random bits");
     for name in ["engine", "last", "protocol"] {
         if reached(name).contains("getrandom") {
             let tree = ["tree", "-p", name, "-e", "normal", "--prefix", "none"];
@@ -263,10 +177,7 @@ fn reached(name: &str) -> BTreeSet<String> {
 
 /// The first word of each line.
 fn packages(tree: &str) -> BTreeSet<String> {
-    tree.lines()
-        .filter_map(|line| line.split(' ').next())
-        .map(str::to_owned)
-        .collect()
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
 #[test]
@@ -277,35 +188,24 @@ fn the_deciding_crates_ask_no_clock_no_system_and_no_chance() {
 
 /// The words that a file of a pure crate may not say, outside its comments and tests.
 fn said(source: &Source) -> Vec<String> {
-    let Some((name, file)) = source
-        .path
-        .strip_prefix("crates/")
-        .and_then(|path| path.split_once("/src/"))
+    let Some((name, file)) =
+        source.path.strip_prefix("crates/").and_then(|path| path.split_once("/src/"))
     else {
         return Vec::new();
     };
     if !source.is_rust() || file.ends_with("tests.rs") || file.contains("tests/") {
         return Vec::new();
     }
-    let code = source
-        .text
-        .split("#[cfg(test)]\nmod tests {")
-        .next()
-        .unwrap_or("");
+    let code = source.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
     let mut faults = Vec::new();
     for (number, line) in code.lines().enumerate() {
         if line.trim_start().starts_with("//") {
             continue;
         }
-        let unsaid = UNSAID
-            .iter()
-            .filter(|(word, whom, _)| line.contains(word) && whom.contains(&name));
+        let unsaid =
+            UNSAID.iter().filter(|(word, whom, _)| line.contains(word) && whom.contains(&name));
         faults.extend(unsaid.map(|(word, _, why)| {
-            format!(
-                "{}:{}: `{word}` in `{name}`: {why}",
-                source.path,
-                number + 1
-            )
+            format!("{}:{}: `{word}` in `{name}`: {why}", source.path, number + 1)
         }));
     }
     faults
@@ -314,40 +214,23 @@ fn said(source: &Source) -> Vec<String> {
 #[test]
 fn each_rule_refuses_its_sample() {
     let uses = |name: &str, other: &str| {
-        let mut used: BTreeMap<_, _> = ALLOWED
-            .iter()
-            .map(|(name, ..)| ((*name).to_owned(), BTreeSet::new()))
-            .collect();
-        used.entry(name.to_owned())
-            .or_default()
-            .insert(other.to_owned());
+        let mut used: BTreeMap<_, _> =
+            ALLOWED.iter().map(|(name, ..)| ((*name).to_owned(), BTreeSet::new())).collect();
+        used.entry(name.to_owned()).or_default().insert(other.to_owned());
         misplaced(&used)
     };
     assert_eq!(uses("engine", "protocol"), Vec::<String>::new());
-    for (name, other) in [
-        ("worker", "engine"),
-        ("runner", "engine"),
-        ("alt", "protocol"),
-        ("new", "alt"),
-    ] {
+    for (name, other) in
+        [("worker", "engine"), ("runner", "engine"), ("alt", "protocol"), ("new", "alt")]
+    {
         assert_eq!(uses(name, other).len(), 1, "`{name}` uses `{other}`");
     }
     for (word, whom, _) in UNSAID {
         for name in *whom {
             let path = format!("crates/{name}/src/run.rs");
-            let said_in = |text: String| {
-                said(&Source {
-                    path: path.clone(),
-                    text,
-                })
-                .len()
-            };
+            let said_in = |text: String| said(&Source { path: path.clone(), text }).len();
             assert_eq!(said_in(format!("let x = {word};\n")), 1, "{word} in {name}");
-            assert_eq!(
-                said_in(format!("    // Never {word}.\n")),
-                0,
-                "{word} in {name}"
-            );
+            assert_eq!(said_in(format!("    // Never {word}.\n")), 0, "{word} in {name}");
             let tested = format!("#[cfg(test)]\nmod tests {{\n    {word}\n}}\n");
             assert_eq!(said_in(tested), 0, "{word} in the tests of {name}");
         }

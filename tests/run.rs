@@ -26,36 +26,21 @@ fn a_run_leaves_exactly_what_the_readme_lists_and_it_verifies() {
     door.write("hello.alt.json", HELLO);
     let done = door.call(&["run", "hello.alt.json"]).code(0);
     let last_path = done.last_path();
-    let run = done.last(&door)["execution_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let run = done.last(&door)["execution_id"].as_str().unwrap().to_owned();
     assert_eq!(last_path, format!("out/hello/{run}/last.json"));
     let files = door.files("out");
     let folder = format!("hello/{run}");
-    let names: Vec<_> = files
-        .iter()
-        .map(|file| file.strip_prefix(&format!("{folder}/")).unwrap())
-        .collect();
-    let (artifacts, beside): (Vec<_>, Vec<_>) = names
-        .into_iter()
-        .partition(|name| name.starts_with("artifacts/"));
-    assert_eq!(
-        beside,
-        ["graph.dot", "graph.svg", "last.json", "summary.txt"]
-    );
+    let names: Vec<_> =
+        files.iter().map(|file| file.strip_prefix(&format!("{folder}/")).unwrap()).collect();
+    let (artifacts, beside): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|name| name.starts_with("artifacts/"));
+    assert_eq!(beside, ["graph.dot", "graph.svg", "last.json", "summary.txt"]);
     assert_eq!(artifacts.len(), 1, "{artifacts:?}");
     let text = std::fs::read_to_string(door.path(&format!("out/{folder}/{}", artifacts[0])));
-    assert_eq!(
-        text.unwrap(),
-        "Hello, Ada! Hello, Alan!\n23 letters in all.\n"
-    );
+    assert_eq!(text.unwrap(), "Hello, Ada! Hello, Alan!\n23 letters in all.\n");
     for path in [last_path, &format!("out/{folder}")] {
         let verified = door.call(&["verify", path]).code(0);
-        assert!(
-            verified.stdout.starts_with("holds: 4 tasks"),
-            "{verified:?}"
-        );
+        assert!(verified.stdout.starts_with("holds: 4 tasks"), "{verified:?}");
     }
 }
 
@@ -64,9 +49,7 @@ fn the_flag_goes_before_the_variables_and_the_longer_variable_before_the_shorter
     let mut door = Door::new();
     door.alt("one.alt.json", &one("one"));
     let out = |door: &Door, more: &[&str]| {
-        let done = door
-            .call(&[&["run", "one.alt.json"], more].concat())
-            .code(0);
+        let done = door.call(&[&["run", "one.alt.json"], more].concat()).code(0);
         done.last_path().split('/').next().unwrap().to_owned()
     };
     assert_eq!(out(&door, &[]), "out");
@@ -85,15 +68,9 @@ fn the_exit_code_says_how_many_tasks_completed() {
         ([true, false], 4, "partial_success"),
         ([false, false], 1, "failure"),
     ] {
-        let tasks: Vec<_> = ["a", "b"]
-            .iter()
-            .zip(tasks)
-            .map(|(id, completes)| decided(id, completes))
-            .collect();
-        door.alt(
-            "x.alt.json",
-            &json!({"id": "x", "title": "X", "tasks": tasks}),
-        );
+        let tasks: Vec<_> =
+            ["a", "b"].iter().zip(tasks).map(|(id, completes)| decided(id, completes)).collect();
+        door.alt("x.alt.json", &json!({"id": "x", "title": "X", "tasks": tasks}));
         let done = door.call(&["run", "x.alt.json"]).code(code);
         assert_eq!(done.last(&door)["status"], status);
         door.call(&["verify", done.last_path()]).code(0);
@@ -130,23 +107,11 @@ fn wrong_usage_names_what_is_wrong_and_what_to_do() {
     door.alt("one.alt.json", &one("one"));
     door.write("file", "in the way");
     for (arguments, needles) in [
-        (
-            &["run", "missing.alt.json"][..],
-            ["missing.alt.json", "help: "],
-        ),
+        (&["run", "missing.alt.json"][..], ["missing.alt.json", "help: "]),
         (&["run", "."], ["`.`", "help: name the file inside"]),
-        (
-            &["run", "one.alt.json", "--out", "file"],
-            ["`file`", "help: name a folder"],
-        ),
-        (
-            &["run", "one.alt.json", "--out", "file/in"],
-            ["`file/in`", "help: name a folder"],
-        ),
-        (
-            &["run", "one.alt.json", "--max-concurrent", "0"],
-            ["--max-concurrent", "1..=1024"],
-        ),
+        (&["run", "one.alt.json", "--out", "file"], ["`file`", "help: name a folder"]),
+        (&["run", "one.alt.json", "--out", "file/in"], ["`file/in`", "help: name a folder"]),
+        (&["run", "one.alt.json", "--max-concurrent", "0"], ["--max-concurrent", "1..=1024"]),
         (&["run", "one.alt.json", "--mode", "odd"], ["odd", "chaos"]),
         (&["rnu", "one.alt.json"], ["rnu", "run"]),
     ] {
@@ -173,11 +138,7 @@ fn refused(door: &Door, arguments: &[&str], needles: &[&str]) {
     let done = door.call(arguments).code(2);
     assert_eq!(done.stdout, "", "{arguments:?}");
     for needle in needles {
-        assert!(
-            done.stderr.contains(needle),
-            "{arguments:?} without {needle:?}: {}",
-            done.stderr
-        );
+        assert!(done.stderr.contains(needle), "{arguments:?} without {needle:?}: {}", done.stderr);
     }
 }
 
@@ -236,12 +197,8 @@ fn an_odd_id_stays_inside_the_output_folder() {
         assert_eq!(done.last(&door)["alt_file_id"], id);
         door.call(&["verify", done.last_path()]).code(0);
     }
-    let mut left: Vec<_> = door
-        .path("")
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let mut left: Vec<_> =
+        door.path("").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["odd.alt.json", "out"]);
 }
@@ -287,14 +244,9 @@ fn the_files_of_older_producers_run() {
 fn mode_and_persona_of_the_command_line_replace_those_of_the_file() {
     let door = Door::new();
     door.alt("one.alt.json", &one("one"));
-    let done = door
-        .call(&["run", "one.alt.json", "--mode", "dream", "--persona", "ada"])
-        .code(0);
+    let done = door.call(&["run", "one.alt.json", "--mode", "dream", "--persona", "ada"]).code(0);
     let last = done.last(&door);
-    assert_eq!(
-        (&last["mode"], &last["persona"]),
-        (&json!("dream"), &json!("ada"))
-    );
+    assert_eq!((&last["mode"], &last["persona"]), (&json!("dream"), &json!("ada")));
 }
 
 #[test]
@@ -306,10 +258,7 @@ fn no_more_attempts_run_at_once_than_was_said() {
                    "parameters": {"ms": 50}})
         })
         .collect();
-    door.alt(
-        "x.alt.json",
-        &json!({"id": "x", "title": "X", "tasks": tasks}),
-    );
+    door.alt("x.alt.json", &json!({"id": "x", "title": "X", "tasks": tasks}));
     let most = |door: &Door, more: &[&str]| {
         let arguments = [&["run", "x.alt.json", "--progress", "json"], more].concat();
         let done = door.call(&arguments).code(0);

@@ -20,29 +20,10 @@ fn twenty_thousand_tasks_in_layers_complete() {
 #[track_caller]
 fn complete(shape: &str, tasks: &str) {
     let door = Door::new();
-    door.call(&[
-        "gen",
-        "--shape",
-        shape,
-        "--tasks",
-        tasks,
-        "-o",
-        "big.alt.json",
-    ])
-    .code(0);
-    let done = door
-        .start(&["run", "big.alt.json", "--json"])
-        .end(LONG)
-        .code(0);
+    door.call(&["gen", "--shape", shape, "--tasks", tasks, "-o", "big.alt.json"]).code(0);
+    let done = door.start(&["run", "big.alt.json", "--json"]).end(LONG).code(0);
     let told = done.json();
     assert_eq!(told["counts"]["completed"].to_string(), tasks);
-    let verified = door
-        .call(&["verify", told["last"].as_str().unwrap()])
-        .code(0);
-    assert!(
-        verified
-            .stdout
-            .starts_with(&format!("holds: {tasks} tasks")),
-        "{verified:?}"
-    );
+    let verified = door.call(&["verify", told["last"].as_str().unwrap()]).code(0);
+    assert!(verified.stdout.starts_with(&format!("holds: {tasks} tasks")), "{verified:?}");
 }

@@ -28,13 +28,7 @@ pub(crate) fn root() -> &'static Path {
 /// Every path that is in git or would be added to it, from the root.
 pub(crate) fn paths() -> Vec<String> {
     let listed = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
         .output();
     let mut paths = match listed {
@@ -48,10 +42,7 @@ pub(crate) fn paths() -> Vec<String> {
     paths.retain(|path| root().join(path).is_file());
     paths.sort();
     paths.dedup();
-    assert!(
-        paths.iter().any(|path| path == "Cargo.toml"),
-        "no files were found"
-    );
+    assert!(paths.iter().any(|path| path == "Cargo.toml"), "no files were found");
     paths
 }
 
@@ -63,9 +54,8 @@ fn walked() -> Vec<String> {
         for entry in root().join(&folder).read_dir().unwrap() {
             let entry = entry.unwrap();
             let path = folder.join(entry.file_name());
-            let built = [".git", ".tools", "out", "target"]
-                .iter()
-                .any(|name| path == Path::new(name));
+            let built =
+                [".git", ".tools", "out", "target"].iter().any(|name| path == Path::new(name));
             if built {
                 continue;
             }
@@ -83,10 +73,7 @@ fn walked() -> Vec<String> {
 pub(crate) fn sources() -> Vec<Source> {
     let read = |path: String| {
         let bytes = std::fs::read(root().join(&path)).ok()?;
-        Some(Source {
-            path,
-            text: String::from_utf8(bytes).ok()?,
-        })
+        Some(Source { path, text: String::from_utf8(bytes).ok()? })
     };
     paths().into_iter().filter_map(read).collect()
 }

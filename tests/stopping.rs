@@ -44,9 +44,7 @@ fn gone(pid: Pid) -> bool {
 #[track_caller]
 fn both_run(door: &Door) -> [Pid; 2] {
     let files = ["own.pid", "child.pid"].map(|name| door.path(name));
-    until(LONG, "the program and its child run", || {
-        files.iter().all(|file| pid(file).is_some())
-    });
+    until(LONG, "the program and its child run", || files.iter().all(|file| pid(file).is_some()));
     files.map(|file| pid(&file).unwrap())
 }
 
@@ -64,10 +62,7 @@ fn one_request_to_stop_cancels_and_still_writes_a_last() {
     ]);
     for signal in [Signal::INT, Signal::TERM] {
         let door = Door::new();
-        door.alt(
-            "x.alt.json",
-            &json!({"id": "x", "title": "X", "tasks": tasks}),
-        );
+        door.alt("x.alt.json", &json!({"id": "x", "title": "X", "tasks": tasks}));
         let mut running = door.start(&["run", "x.alt.json", "--progress", "json"]);
         running.hear(r#""running":2"#);
         running.send(signal);
@@ -95,30 +90,20 @@ fn a_second_ctrl_c_leaves_at_once_and_takes_programs_along() {
     assert_eq!(done.stdout, "");
     assert!(done.stderr.contains("no LAST was written"), "{done:?}");
     assert_eq!(door.files("out"), Vec::<String>::new());
-    until(SOON, "the program and its child are gone", || {
-        pids.iter().all(|pid| gone(*pid))
-    });
+    until(SOON, "the program and its child are gone", || pids.iter().all(|pid| gone(*pid)));
 }
 
 #[test]
 fn a_program_out_of_time_is_ended_with_its_children() {
     let door = Door::new();
-    door.alt(
-        "s.alt.json",
-        &stubborn(&door, &json!({"timeout_seconds": 1})),
-    );
+    door.alt("s.alt.json", &stubborn(&door, &json!({"timeout_seconds": 1})));
     let running = door.start(&["run", "s.alt.json", "--allow-exec"]);
     let pids = both_run(&door);
     let done = running.end(LONG).code(1);
     let last = done.last(&door);
-    assert_eq!(
-        last["task_results"]["stubborn"]["status"], "timeout",
-        "{last:#}"
-    );
+    assert_eq!(last["task_results"]["stubborn"]["status"], "timeout", "{last:#}");
     door.call(&["verify", done.last_path()]).code(0);
-    until(SOON, "the program and its child are gone", || {
-        pids.iter().all(|pid| gone(*pid))
-    });
+    until(SOON, "the program and its child are gone", || pids.iter().all(|pid| gone(*pid)));
 }
 
 #[test]
@@ -139,16 +124,7 @@ fn a_program_that_ends_takes_its_children_along() {
 #[test]
 fn sudden_death_leaves_no_half_of_a_last() {
     let door = Door::new();
-    door.call(&[
-        "gen",
-        "--shape",
-        "fan",
-        "--tasks",
-        "3000",
-        "-o",
-        "fan.alt.json",
-    ])
-    .code(0);
+    door.call(&["gen", "--shape", "fan", "--tasks", "3000", "-o", "fan.alt.json"]).code(0);
     let mut whole = 0;
     for files in 0..5 {
         let out = format!("out{files}");

@@ -19,9 +19,8 @@ const TOP: &[&str] = &[
 ];
 
 /// Names that say nothing about what is inside, so that anything may go in.
-const EMPTY_NAMES: &[&str] = &[
-    "common", "helper", "helpers", "manager", "misc", "mod", "models", "types", "util", "utils",
-];
+const EMPTY_NAMES: &[&str] =
+    &["common", "helper", "helpers", "manager", "misc", "mod", "models", "types", "util", "utils"];
 
 /// Lines of a file that one person can hold in mind.
 const LINES: usize = 500;
@@ -39,9 +38,7 @@ const THIS: &str = "tests/tidy.rs";
 fn is_foreign(path: &str) -> bool {
     path == "Cargo.lock"
         || path.starts_with("LICENSE-")
-        || [".snap", ".stderr", ".stdout"]
-            .iter()
-            .any(|end| path.ends_with(end))
+        || [".snap", ".stderr", ".stdout"].iter().any(|end| path.ends_with(end))
 }
 
 #[test]
@@ -53,10 +50,7 @@ fn unexplained(source: &Source) -> Vec<String> {
     if !source.is_rust() || source.text.starts_with("//! ") {
         return Vec::new();
     }
-    vec![format!(
-        "{}:1: begin with one line `//! ` that names its one thing",
-        source.path
-    )]
+    vec![format!("{}:1: begin with one line `//! ` that names its one thing", source.path)]
 }
 
 #[test]
@@ -69,10 +63,7 @@ fn too_long(source: &Source) -> Vec<String> {
     if !source.is_rust() || lines <= LINES {
         return Vec::new();
     }
-    vec![format!(
-        "{}: {lines} lines; split it, {LINES} are the most",
-        source.path
-    )]
+    vec![format!("{}: {lines} lines; split it, {LINES} are the most", source.path)]
 }
 
 #[test]
@@ -85,13 +76,9 @@ fn empty_names(path: &str) -> Vec<String> {
     if !path.ends_with(".rs") {
         return Vec::new();
     }
-    let parts = path
-        .split('/')
-        .map(|part| part.strip_suffix(".rs").unwrap_or(part));
+    let parts = path.split('/').map(|part| part.strip_suffix(".rs").unwrap_or(part));
     let empty = parts.filter(|part| EMPTY_NAMES.contains(part));
-    empty
-        .map(|part| format!("{path}: `{part}` says nothing: name its one thing"))
-        .collect()
+    empty.map(|part| format!("{path}: `{part}` says nothing: name its one thing")).collect()
 }
 
 #[test]
@@ -132,15 +119,8 @@ fn unfinished(source: &Source) -> Vec<String> {
     if source.path == THIS || is_foreign(&source.path) {
         return Vec::new();
     }
-    let marks = |line: &str| {
-        UNFINISHED
-            .iter()
-            .copied()
-            .find(|mark| holds_word(line, mark))
-    };
-    found(source, |line| {
-        Some(format!("`{}`: finish it, or open an issue", marks(line)?))
-    })
+    let marks = |line: &str| UNFINISHED.iter().copied().find(|mark| holds_word(line, mark));
+    found(source, |line| Some(format!("`{}`: finish it, or open an issue", marks(line)?)))
 }
 
 #[test]
@@ -152,15 +132,8 @@ fn local(source: &Source) -> Vec<String> {
     if source.path == THIS {
         return Vec::new();
     }
-    let places = |line: &str| {
-        MACHINE_PATHS
-            .iter()
-            .copied()
-            .find(|place| holds_word(line, place))
-    };
-    found(source, |line| {
-        Some(format!("`{}` is a path of one machine", places(line)?))
-    })
+    let places = |line: &str| MACHINE_PATHS.iter().copied().find(|place| holds_word(line, place));
+    found(source, |line| Some(format!("`{}` is a path of one machine", places(line)?)))
 }
 
 /// The lines of a file that have a fault.
@@ -194,23 +167,14 @@ fn the_top_level_is_fixed() {
 fn misplaced(path: &str) -> Option<String> {
     let top = path.split('/').next()?;
     let known = TOP.contains(&top) || top.starts_with('.');
-    (!known).then(|| {
-        format!(
-            "{top}: the top level is fixed: {}, dotfiles",
-            TOP.join(", ")
-        )
-    })
+    (!known).then(|| format!("{top}: the top level is fixed: {}, dotfiles", TOP.join(", ")))
 }
 
 #[test]
 fn each_folder_at_the_top_explains_itself() {
     let folders = TOP.iter().filter(|name| root().join(name).is_dir());
     let silent = folders.filter(|name| !root().join(name).join("README.md").is_file());
-    refuse(
-        &silent
-            .map(|name| format!("{name}/README.md: write it"))
-            .collect::<Vec<_>>(),
-    );
+    refuse(&silent.map(|name| format!("{name}/README.md: write it")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -233,18 +197,14 @@ fn unruly_manifest(source: &Source) -> Vec<String> {
     }
     let folder = folder.rsplit('/').next().unwrap_or(folder);
     if !text.contains(&format!("[package]\nname = \"{folder}\"\n")) {
-        faults.push(format!(
-            "{path}: the name of the package is that of its folder, `{folder}`"
-        ));
+        faults.push(format!("{path}: the name of the package is that of its folder, `{folder}`"));
     }
     for (name, line) in dependencies(text) {
         // A crate that turns a feature of its own on for its tests names no version.
         let itself = name == folder && line.contains("path = \".\"");
         let inherited = line.contains("workspace = true");
         if !inherited && !itself {
-            faults.push(format!(
-                "{path}: `{name}`: write it as `{name}.workspace = true`"
-            ));
+            faults.push(format!("{path}: `{name}`: write it as `{name}.workspace = true`"));
         }
     }
     faults
@@ -274,26 +234,13 @@ fn each_dependency_of_the_workspace_is_used() {
         .iter()
         .filter(|source| source.name() == "Cargo.toml")
         .partition(|source| source.path == "Cargo.toml");
-    let offered: BTreeSet<_> = top
-        .iter()
-        .flat_map(|source| dependencies(&source.text))
-        .map(|(name, _)| name)
-        .collect();
-    let used: BTreeSet<_> = crates
-        .iter()
-        .flat_map(|source| dependencies(&source.text))
-        .map(|(name, _)| name)
-        .collect();
-    assert!(
-        offered.contains("serde"),
-        "the list of the workspace was not found"
-    );
+    let offered: BTreeSet<_> =
+        top.iter().flat_map(|source| dependencies(&source.text)).map(|(name, _)| name).collect();
+    let used: BTreeSet<_> =
+        crates.iter().flat_map(|source| dependencies(&source.text)).map(|(name, _)| name).collect();
+    assert!(offered.contains("serde"), "the list of the workspace was not found");
     let idle = offered.difference(&used);
-    refuse(
-        &idle
-            .map(|name| format!("Cargo.toml: no crate uses `{name}`"))
-            .collect::<Vec<_>>(),
-    );
+    refuse(&idle.map(|name| format!("Cargo.toml: no crate uses `{name}`")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -327,12 +274,7 @@ type Rule = fn(&Source) -> Vec<String>;
 /// Fails unless the rule refuses the first text, once, and lets the second pass.
 #[track_caller]
 fn tell_apart(rule: Rule, path: &str, bad: &str, fine: &str) {
-    let check = |text: &str| {
-        rule(&Source {
-            path: path.into(),
-            text: text.into(),
-        })
-    };
+    let check = |text: &str| rule(&Source { path: path.into(), text: text.into() });
     assert_eq!(check(bad).len(), 1, "{path}: {bad:?}: {:?}", check(bad));
     assert_eq!(check(fine), Vec::<String>::new(), "{path}: {fine:?}");
 }
@@ -361,24 +303,13 @@ fn the_rule_on_manifests_refuses_its_samples() {
     let good = "[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n\n[dependencies]\n";
     let table = [
         ("b = \"1\"", "b.workspace = true"),
-        (
-            "b = { path = \"../b\" }",
-            "b = { workspace = true, features = [\"c\"] }",
-        ),
-        (
-            "b = { path = \".\" }",
-            "a = { path = \".\", features = [\"c\"] }",
-        ),
+        ("b = { path = \"../b\" }", "b = { workspace = true, features = [\"c\"] }"),
+        ("b = { path = \".\" }", "a = { path = \".\", features = [\"c\"] }"),
         ("[dependencies.b]", "[features]"),
     ];
     let with = |line: &str| format!("{good}{line}\n");
     for (bad, fine) in table {
-        tell_apart(
-            unruly_manifest,
-            "crates/a/Cargo.toml",
-            &with(bad),
-            &with(fine),
-        );
+        tell_apart(unruly_manifest, "crates/a/Cargo.toml", &with(bad), &with(fine));
     }
     // A fuzz folder is let off, once it is a workspace of its own.
     let apart = "[package]\nname = \"a-fuzz\"\n\n[workspace]\n\n[lints]\nworkspace = true\n";
@@ -389,21 +320,13 @@ fn the_rule_on_manifests_refuses_its_samples() {
         apart,
     );
     for (from, to) in [("\"a\"", "\"b\""), ("[lints]", "[lint]")] {
-        tell_apart(
-            unruly_manifest,
-            "crates/a/Cargo.toml",
-            &good.replace(from, to),
-            good,
-        );
+        tell_apart(unruly_manifest, "crates/a/Cargo.toml", &good.replace(from, to), good);
     }
 }
 
 #[test]
 fn the_rules_on_names_refuse_their_samples() {
-    for (bad, fine) in [
-        ("src/utils.rs", "src/utile.rs"),
-        ("src/common/a.rs", "src/model.rs"),
-    ] {
+    for (bad, fine) in [("src/utils.rs", "src/utile.rs"), ("src/common/a.rs", "src/model.rs")] {
         assert_eq!(empty_names(bad).len(), 1, "{bad}");
         assert!(empty_names(fine).is_empty(), "{fine}");
     }

@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "cargo talks to build scripts by variables"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "cargo talks to build scripts by variables")]
     let variable = |name: &str| env::var_os(name).ok_or_else(|| io::Error::other(name.to_owned()));
     let folder = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("src/jobs");
     let target = Path::new(&variable("OUT_DIR")?).join("jobs.rs");
@@ -21,12 +18,7 @@ fn main() -> io::Result<()> {
     files.sort();
     let modules: Option<String> = files
         .iter()
-        .map(|path| {
-            Some(format!(
-                "#[path = {path:?}]\nmod {};\n",
-                path.file_stem()?.to_str()?
-            ))
-        })
+        .map(|path| Some(format!("#[path = {path:?}]\nmod {};\n", path.file_stem()?.to_str()?)))
         .collect();
     let modules = modules.ok_or_else(|| io::Error::other("a job's file name is not UTF-8"))?;
     println!("cargo::rerun-if-changed={}", folder.display());

@@ -67,10 +67,7 @@ fn main() {
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     let files = [
         ("1,000,000 dependencies", layered as fn() -> String),
-        (
-            "100,000 tasks with parameters and references",
-            with_parameters,
-        ),
+        ("100,000 tasks with parameters and references", with_parameters),
         ("a chain of 1,000,000 tasks", chain),
     ];
     for (name, make) in files {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::visible::escape;
 use crate::{Code, limits};
 
 /// Whether a diagnostic refuses the file.
@@ -81,10 +82,7 @@ impl Diagnostic {
 
     /// A remark that does not refuse the file.
     pub(crate) fn warning(code: Code, span: Range<usize>, pointer: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, span, pointer)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, span, pointer) }
     }
 
     pub(crate) fn message(mut self, message: impl Into<String>) -> Self {
@@ -103,18 +101,12 @@ impl Diagnostic {
     }
 
     pub(crate) fn fix(mut self, span: Range<usize>, text: impl Into<String>) -> Self {
-        self.fix = Some(Fix {
-            span,
-            text: text.into(),
-        });
+        self.fix = Some(Fix { span, text: text.into() });
         self
     }
 
     pub(crate) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
-        self.related.push(Related {
-            span,
-            label: label.into(),
-        });
+        self.related.push(Related { span, label: label.into() });
         self
     }
 }
@@ -145,8 +137,7 @@ impl Bounded {
     }
 
     fn close(mut self) -> (Vec<Diagnostic>, usize) {
-        self.kept
-            .sort_by_key(|found| (found.span.start, found.code));
+        self.kept.sort_by_key(|found| (found.span.start, found.code));
         self.kept.truncate(limits::DIAGNOSTICS);
         let omitted = self.total - self.kept.len();
         (self.kept, omitted)
@@ -213,39 +204,5 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// A key as one step of a JSON pointer: escaped like all texts, and cut if longer than any name.
 pub(crate) fn pointer_step(key: &str) -> String {
-    escape(key, limits::ID_BYTES)
-        .replace('~', "~0")
-        .replace('/', "~1")
-}
-
-/// `text` without anything that could steer a terminal or reorder a line, cut to `most` characters.
-pub(crate) fn escape(text: &str, most: usize) -> String {
-    let mut out = String::new();
-    for (count, character) in text.chars().enumerate() {
-        if count == most {
-            out.push('…');
-            break;
-        }
-        push_escaped(&mut out, character);
-    }
-    out
-}
-
-/// Appends one character, escaped if it is invisible or moves others.
-pub(crate) fn push_escaped(out: &mut String, character: char) {
-    if is_unprintable(character) {
-        out.extend(character.escape_unicode());
-    } else {
-        out.push(character);
-    }
-}
-
-/// Control characters, bidirectional controls, line separators, marks of byte order, tag characters.
-pub(crate) fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
+    escape(key, limits::ID_BYTES).replace('~', "~0").replace('/', "~1")
 }

@@ -75,10 +75,7 @@ impl Links {
     pub(crate) fn new(lists: &[&[TaskIndex]]) -> Self {
         let dependencies = Adjacency::forward(lists);
         let dependents = dependencies.reversed();
-        Self {
-            dependencies,
-            dependents,
-        }
+        Self { dependencies, dependents }
     }
 
     fn len(&self) -> usize {
@@ -99,10 +96,8 @@ impl Links {
     fn rings(&self) -> Vec<Vec<TaskIndex>> {
         let mut member = vec![u32::MAX; self.len()];
         let mut rings = Vec::new();
-        let mut knots: Vec<_> = kosaraju_scc(self)
-            .into_iter()
-            .filter(|knot| knot.len() > 1)
-            .collect();
+        let mut knots: Vec<_> =
+            kosaraju_scc(self).into_iter().filter(|knot| knot.len() > 1).collect();
         for knot in &mut knots {
             knot.sort_unstable();
         }
@@ -161,17 +156,10 @@ pub struct Graph {
 
 impl Graph {
     fn new(links: Links, order: Vec<TaskIndex>) -> Self {
-        let Links {
-            dependencies,
-            dependents,
-        } = links;
+        let Links { dependencies, dependents } = links;
         let mut level = vec![0; order.len()];
         for &task in &order {
-            let before = dependencies
-                .of(task)
-                .iter()
-                .map(|d| level[d.get()] + 1)
-                .max();
+            let before = dependencies.of(task).iter().map(|d| level[d.get()] + 1).max();
             level[task.get()] = before.unwrap_or(0);
         }
         let mut rank = vec![0; order.len()];
@@ -179,13 +167,7 @@ impl Graph {
             let after = dependents.of(task).iter().map(|d| rank[d.get()] + 1).max();
             rank[task.get()] = after.unwrap_or(0);
         }
-        Self {
-            dependencies,
-            dependents,
-            order,
-            level,
-            rank,
-        }
+        Self { dependencies, dependents, order, level, rank }
     }
 
     /// How many tasks there are.
@@ -238,9 +220,7 @@ impl Graph {
 
     /// The tasks without dependencies, in file order.
     pub fn roots(&self) -> impl Iterator<Item = TaskIndex> {
-        (0..narrow(self.len()))
-            .map(TaskIndex)
-            .filter(|&task| self.dependencies(task).is_empty())
+        (0..narrow(self.len())).map(TaskIndex).filter(|&task| self.dependencies(task).is_empty())
     }
 }
 
@@ -251,22 +231,16 @@ mod tests {
     use super::*;
 
     fn links(lists: &[Vec<u32>]) -> Links {
-        let lists: Vec<Vec<TaskIndex>> = lists
-            .iter()
-            .map(|list| list.iter().copied().map(TaskIndex).collect())
-            .collect();
+        let lists: Vec<Vec<TaskIndex>> =
+            lists.iter().map(|list| list.iter().copied().map(TaskIndex).collect()).collect();
         Links::new(&lists.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_diamond_has_levels_and_ranks() {
-        let graph = links(&[vec![], vec![0], vec![0], vec![1, 2]])
-            .order()
-            .unwrap();
+        let graph = links(&[vec![], vec![0], vec![0], vec![1, 2]]).order().unwrap();
         let all = |f: fn(&Graph, TaskIndex) -> u32| {
-            (0..4)
-                .map(|task| f(&graph, TaskIndex(task)))
-                .collect::<Vec<_>>()
+            (0..4).map(|task| f(&graph, TaskIndex(task))).collect::<Vec<_>>()
         };
         assert_eq!(all(Graph::level), [0, 1, 1, 2]);
         assert_eq!(all(Graph::rank), [2, 1, 1, 0]);
@@ -280,18 +254,15 @@ mod tests {
         // 0 waits for 1, 1 for 2, 2 for 0 and for 1; 3 and 4 wait for each other; 5 is free.
         let rings = links(&[vec![1], vec![2], vec![0, 1], vec![4], vec![3, 0], vec![]]);
         let rings = rings.order().unwrap_err();
-        let plain: Vec<Vec<u32>> = rings
-            .iter()
-            .map(|ring| ring.iter().map(|task| task.0).collect())
-            .collect();
+        let plain: Vec<Vec<u32>> =
+            rings.iter().map(|ring| ring.iter().map(|task| task.0).collect()).collect();
         assert_eq!(plain, [vec![0, 1, 2], vec![3, 4]]);
     }
 
     #[test]
     fn a_chain_of_a_million_needs_no_stack() {
-        let lists: Vec<Vec<u32>> = (0..1_000_000)
-            .map(|i| if i == 0 { vec![] } else { vec![i - 1] })
-            .collect();
+        let lists: Vec<Vec<u32>> =
+            (0..1_000_000).map(|i| if i == 0 { vec![] } else { vec![i - 1] }).collect();
         let graph = links(&lists).order().unwrap();
         assert_eq!(graph.level(TaskIndex(999_999)), 999_999);
         assert_eq!(graph.rank(TaskIndex(0)), 999_999);

@@ -15,6 +15,7 @@ mod schema;
 mod shape;
 mod structure;
 mod value;
+mod visible;
 mod yaml;
 
 pub use code::{Code, UnknownCode};
@@ -24,4 +25,5 @@ pub use json::Json;
 pub use model::{AltFile, Mode, Priority, Task, TaskIndex};
 pub use read::{Alt, Check, Report, read, refused};
 pub use schema::schema;
+pub use visible::visible;
 pub use yaml::yaml_to_json;

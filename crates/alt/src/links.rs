@@ -41,12 +41,8 @@ pub(crate) fn resolve(text: &str, shape: &mut Shape<'_>, findings: &mut Findings
     for (task, list) in shape.file.tasks.iter_mut().zip(lists) {
         task.dependencies = list;
     }
-    let lists: Vec<&[TaskIndex]> = shape
-        .file
-        .tasks
-        .iter()
-        .map(|task| task.dependencies.as_slice())
-        .collect();
+    let lists: Vec<&[TaskIndex]> =
+        shape.file.tasks.iter().map(|task| task.dependencies.as_slice()).collect();
     Some(Links::new(&lists))
 }
 
@@ -63,10 +59,7 @@ impl Ids {
         for (index, task) in (0..).map(TaskIndex).zip(tasks) {
             by_id.entry(task.id.clone()).or_insert(index);
         }
-        Self {
-            by_id,
-            tasks: tasks.len(),
-        }
+        Self { by_id, tasks: tasks.len() }
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<TaskIndex> {
@@ -97,10 +90,7 @@ fn index(text: &str, shape: &Shape<'_>, findings: &mut Findings) -> Ids {
             }
         }
     }
-    Ids {
-        by_id,
-        tasks: shape.file.tasks.len(),
-    }
+    Ids { by_id, tasks: shape.file.tasks.len() }
 }
 
 fn dependencies(
@@ -168,10 +158,7 @@ fn missing(
             quote(id)
         ))
         .label("no task has this id");
-    let near = nearest(
-        id,
-        tasks.iter().take(IDS_COMPARED).map(|task| task.id.as_str()),
-    );
+    let near = nearest(id, tasks.iter().take(IDS_COMPARED).map(|task| task.id.as_str()));
     let near = near.and_then(|near| tasks.iter().position(|task| task.id == near));
     match near.filter(|&near| near != task) {
         Some(near) => {
@@ -214,10 +201,7 @@ pub(crate) fn report_rings(
                 .message(format!("tasks wait for each other: {}", names.join(" → ")))
                 .label("this one waits")
                 .help("remove one of these dependencies");
-            edges
-                .into_iter()
-                .skip(1)
-                .fold(fault, |fault, span| fault.related(span, "and this one"))
+            edges.into_iter().skip(1).fold(fault, |fault, span| fault.related(span, "and this one"))
         });
     }
 }
@@ -226,8 +210,6 @@ pub(crate) fn report_rings(
 fn edge(text: &str, shape: &Shape<'_>, from: TaskIndex, to: TaskIndex) -> Option<Range<usize>> {
     let wanted = &shape.file.tasks[to.get()].id;
     let list = items(shape.origins[from.get()].dependencies?)?;
-    let item = list
-        .into_iter()
-        .find(|item| string(item).is_some_and(|id| id == *wanted))?;
+    let item = list.into_iter().find(|item| string(item).is_some_and(|id| id == *wanted))?;
     Some(span_in(text, item.get()))
 }

@@ -64,9 +64,7 @@ pub struct Report {
 impl Report {
     /// The errors among the diagnostics.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.diagnostics
-            .iter()
-            .filter(|found| found.severity == Severity::Error)
+        self.diagnostics.iter().filter(|found| found.severity == Severity::Error)
     }
 }
 
@@ -99,10 +97,7 @@ pub fn read(bytes: &[u8], check: &Check<'_>) -> Report {
             }
         };
         references::check(text, &mut shape, graph.as_ref(), &mut findings);
-        Some(Alt {
-            file: shape.file,
-            graph: graph?,
-        })
+        Some(Alt { file: shape.file, graph: graph? })
     });
     let alt = alt.filter(|_| !findings.refused());
     closed(alt, findings, text)
@@ -110,12 +105,7 @@ pub fn read(bytes: &[u8], check: &Check<'_>) -> Report {
 
 fn closed(alt: Option<Alt>, findings: Findings, text: &str) -> Report {
     let (diagnostics, more_errors, more_warnings) = findings.close(text);
-    Report {
-        alt: alt.map(Arc::new),
-        diagnostics,
-        more_errors,
-        more_warnings,
-    }
+    Report { alt: alt.map(Arc::new), diagnostics, more_errors, more_warnings }
 }
 
 fn text_of<'a>(bytes: &'a [u8], findings: &mut Findings) -> Option<&'a str> {
@@ -182,11 +172,7 @@ fn syntax(text: &str, error: &serde_json::Error) -> Diagnostic {
     // serde appends the place, which the diagnostic shows better.
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or("invalid");
-    let message = if text.trim().is_empty() {
-        "the file is empty"
-    } else {
-        message
-    };
+    let message = if text.trim().is_empty() { "the file is empty" } else { message };
     let end = text.ceil_char_boundary((at + 1).min(text.len()));
     let fault =
         Diagnostic::error(Code::Syntax, at..end, "").message(format!("not JSON: {message}"));
@@ -220,10 +206,5 @@ fn offset_of(text: &str, line: usize, column: usize) -> usize {
 pub fn refused(text: &str, mut diagnostics: Vec<Diagnostic>) -> Report {
     diagnostics.sort_by_key(|found| found.span.start);
     diagnostic::place(&mut diagnostics, text);
-    Report {
-        alt: None,
-        diagnostics,
-        more_errors: 0,
-        more_warnings: 0,
-    }
+    Report { alt: None, diagnostics, more_errors: 0, more_warnings: 0 }
 }

@@ -33,13 +33,7 @@ pub(crate) fn check(
         let ids = ids.get_or_insert_with(|| Ids::of(&shape.file.tasks));
         let base = span_in(text, raw.get()).start;
         let task = TaskIndex(u32::try_from(index).unwrap_or(u32::MAX));
-        let mut place = Place {
-            task,
-            base,
-            shape,
-            ids,
-            findings,
-        };
+        let mut place = Place { task, base, shape, ids, findings };
         let mut references = place.strings(raw.get(), &mut ancestors);
         references.sort_unstable();
         references.dedup();
@@ -48,14 +42,10 @@ pub(crate) fn check(
         shape.file.tasks[index].references = references;
         if ancestors.exhausted() {
             findings.error(|| {
-                Diagnostic::error(
-                    Code::ReferenceWork,
-                    base..base + 1,
-                    format!("/tasks/{index}"),
-                )
-                .message("the references of this file take too long to check")
-                .label("gave up here")
-                .help("name the tasks referred to in `dependencies`: that costs nothing")
+                Diagnostic::error(Code::ReferenceWork, base..base + 1, format!("/tasks/{index}"))
+                    .message("the references of this file take too long to check")
+                    .label("gave up here")
+                    .help("name the tasks referred to in `dependencies`: that costs nothing")
             });
             return;
         }
@@ -122,11 +112,7 @@ impl Place<'_, '_> {
     }
 
     fn fault(&self, code: Code, span: &std::ops::Range<usize>) -> Diagnostic {
-        Diagnostic::error(
-            code,
-            span.clone(),
-            format!("/tasks/{}/parameters", self.task.0),
-        )
+        Diagnostic::error(code, span.clone(), format!("/tasks/{}/parameters", self.task.0))
     }
 
     fn expression(
@@ -175,10 +161,7 @@ impl Place<'_, '_> {
             ),
             Fault::UnknownName(name) => (
                 Code::UnknownName,
-                format!(
-                    "the expression {inside} uses {}, which means nothing here",
-                    quote(name)
-                ),
+                format!("the expression {inside} uses {}, which means nothing here", quote(name)),
                 "only `tasks.<id>.output` is known".to_owned(),
             ),
             Fault::Unclear => (
@@ -188,8 +171,7 @@ impl Place<'_, '_> {
             ),
         };
         let found = self.fault(code, span);
-        self.findings
-            .error(|| found.message(message).label("in this text").help(help));
+        self.findings.error(|| found.message(message).label("in this text").help(help));
     }
 
     fn unknown(&mut self, name: &str, span: &std::ops::Range<usize>) {
@@ -223,12 +205,7 @@ struct Ancestors<'g> {
 
 impl<'g> Ancestors<'g> {
     const fn new(graph: Option<&'g Graph>) -> Self {
-        Self {
-            graph,
-            seen_for: Vec::new(),
-            marked: None,
-            steps: 0,
-        }
+        Self { graph, seen_for: Vec::new(), marked: None, steps: 0 }
     }
 
     const fn exhausted(&self) -> bool {

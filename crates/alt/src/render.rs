@@ -6,7 +6,8 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
-use crate::diagnostic::{Diagnostic, Severity, escape, is_unprintable};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::visible::{escape, is_hidden};
 
 /// Places further apart than this are shown as two excerpts: a file may be one line of megabytes.
 const EXCERPT_BYTES: usize = 4_096;
@@ -20,11 +21,7 @@ impl Diagnostic {
     /// `name` is what the reader calls the file, `source` its whole text; `color` adds ANSI styles.
     #[must_use]
     pub fn render(&self, name: &str, source: &str, color: bool) -> String {
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Unicode);
         let level = match self.severity {
             Severity::Error => Level::ERROR,
@@ -41,31 +38,21 @@ impl Diagnostic {
 
     fn marked<'a>(&'a self, group: Group<'a>, name: &'a str, source: &'a str) -> Group<'a> {
         let around = Excerpt::of(source, &self.span);
-        let mut first = Snippet::source(visible(around.text))
-            .line_start(self.line)
-            .annotation(
-                AnnotationKind::Primary
-                    .span(around.place(&self.span))
-                    .label(self.label.as_deref()),
-            );
+        let mut first = Snippet::source(stand_in(around.text)).line_start(self.line).annotation(
+            AnnotationKind::Primary.span(around.place(&self.span)).label(self.label.as_deref()),
+        );
         let mut others = Vec::new();
         let whole = Excerpt::covering(source, self.spans());
         if let Some(whole) = &whole {
             let line = self.line - lines_before(source, whole.start, self.span.start);
-            first = Snippet::source(visible(whole.text))
-                .line_start(line)
-                .annotation(
-                    AnnotationKind::Primary
-                        .span(whole.place(&self.span))
-                        .label(self.label.as_deref()),
-                );
+            first = Snippet::source(stand_in(whole.text)).line_start(line).annotation(
+                AnnotationKind::Primary.span(whole.place(&self.span)).label(self.label.as_deref()),
+            );
         }
         for related in &self.related {
             let context = |excerpt: &Excerpt<'_>| {
                 let span = excerpt.place(&related.span);
-                AnnotationKind::Context
-                    .span(span)
-                    .label(Some(related.label.as_str()))
+                AnnotationKind::Context.span(span).label(Some(related.label.as_str()))
             };
             if let Some(whole) = &whole {
                 first = first.annotation(context(whole));
@@ -74,9 +61,7 @@ impl Diagnostic {
                 let line = 1 + lines_before(source, 0, excerpt.start);
                 let mark = context(&excerpt);
                 others.push(
-                    Snippet::source(visible(excerpt.text))
-                        .line_start(line)
-                        .annotation(mark),
+                    Snippet::source(stand_in(excerpt.text)).line_start(line).annotation(mark),
                 );
             }
         }
@@ -108,9 +93,7 @@ impl Diagnostic {
         }
         let line = 1 + lines_before(source, 0, excerpt.start);
         let patch = Patch::new(excerpt.place(&fix.span), text);
-        let snippet = Snippet::source(visible(excerpt.text))
-            .line_start(line)
-            .patch(patch);
+        let snippet = Snippet::source(stand_in(excerpt.text)).line_start(line).patch(patch);
         Some(title.element(snippet))
     }
 }
@@ -118,8 +101,8 @@ impl Diagnostic {
 /// `text` with a stand-in for what the renderer would print as it is and a terminal might obey.
 ///
 /// A stand-in has as many bytes as what it stands for, so that every place stays where it is.
-fn visible(text: &str) -> Cow<'_, str> {
-    let hidden = |character: char| !character.is_ascii() && is_unprintable(character);
+fn stand_in(text: &str) -> Cow<'_, str> {
+    let hidden = |character: char| !character.is_ascii() && is_hidden(character);
     if !text.contains(hidden) {
         return Cow::Borrowed(text);
     }
@@ -136,10 +119,7 @@ fn visible(text: &str) -> Cow<'_, str> {
 }
 
 fn lines_before(source: &str, from: usize, to: usize) -> usize {
-    source.as_bytes()[from.min(to)..to]
-        .iter()
-        .filter(|&&byte| byte == b'\n')
-        .count()
+    source.as_bytes()[from.min(to)..to].iter().filter(|&&byte| byte == b'\n').count()
 }
 
 /// A part of the file around some places.
@@ -158,11 +138,7 @@ impl<'a> Excerpt<'a> {
             let start = source.floor_char_boundary(span.start.saturating_sub(SIDE_BYTES));
             let end = source.ceil_char_boundary((span.end + SIDE_BYTES).min(source.len()));
             let end = end.min(source.ceil_char_boundary((span.start + EXCERPT_BYTES).min(end)));
-            Self {
-                text: &source[start..end],
-                start,
-                cut: true,
-            }
+            Self { text: &source[start..end], start, cut: true }
         })
     }
 
@@ -192,11 +168,7 @@ impl<'a> Excerpt<'a> {
             None if source.len() - last < EXCERPT_BYTES => source.len(),
             None => return None,
         };
-        Some(Self {
-            text: &source[start..end],
-            start,
-            cut: false,
-        })
+        Some(Self { text: &source[start..end], start, cut: false })
     }
 
     fn place(&self, span: &Range<usize>) -> Range<usize> {

@@ -100,9 +100,8 @@ enum PrioritySchema {
 /// The JSON Schema (draft 2020-12) of ALT files, pretty-printed, ending in a line feed.
 #[must_use]
 pub fn schema() -> String {
-    let schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<AltSchema>();
+    let schema =
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<AltSchema>();
     format!("{:#}\n", schema.as_value())
 }
 

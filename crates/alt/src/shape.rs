@@ -95,10 +95,7 @@ pub(crate) fn read<'a>(
         return None;
     };
     let (tasks, origins) = read_tasks(&mut reader, field, check, head.priority)?;
-    Some(Shape {
-        file: AltFile { tasks, ..head },
-        origins,
-    })
+    Some(Shape { file: AltFile { tasks, ..head }, origins })
 }
 
 /// Everything but the tasks.
@@ -210,20 +207,14 @@ fn read_tasks<'a>(
     let Some(list) = items(field.value) else {
         let found = Kind::of(field.value).name();
         reader.refuse(Owner::File, field, Code::WrongType, |fault| {
-            fault
-                .message(format!("`tasks` must be a list, not {found}"))
-                .label(found)
+            fault.message(format!("`tasks` must be a list, not {found}")).label(found)
         });
         return None;
     };
     if list.len() > limits::TASKS {
         reader.refuse(Owner::File, field, Code::TaskCount, |fault| {
             fault
-                .message(format!(
-                    "{} tasks; at most {} are allowed",
-                    list.len(),
-                    limits::TASKS
-                ))
+                .message(format!("{} tasks; at most {} are allowed", list.len(), limits::TASKS))
                 .label("this list")
                 .help("split the work into several files")
         });
@@ -251,17 +242,12 @@ fn read_tasks<'a>(
 }
 
 fn check_queues(reader: &mut Reader<'_, '_>, field: &Field<'_>, tasks: &[Task]) {
-    let queues: BTreeSet<&str> = tasks
-        .iter()
-        .filter_map(|task| task.queue.as_deref())
-        .collect();
+    let queues: BTreeSet<&str> = tasks.iter().filter_map(|task| task.queue.as_deref()).collect();
     if queues.len() > limits::QUEUES {
         let (count, most) = (queues.len(), limits::QUEUES);
         reader.refuse(Owner::File, field, Code::ItemCount, |fault| {
             fault
-                .message(format!(
-                    "the tasks name {count} queues; at most {most} are allowed"
-                ))
+                .message(format!("the tasks name {count} queues; at most {most} are allowed"))
                 .label("in this list")
                 .help("a queue is for a kind of worker, not for a task")
         });
@@ -288,10 +274,7 @@ fn unknown(
     let make = || {
         let fault =
             Diagnostic::warning(Code::UnknownField, span.clone(), owner.pointer(&field.key))
-                .message(format!(
-                    "the field {} is not part of the format",
-                    quote(&field.key)
-                ))
+                .message(format!("the field {} is not part of the format", quote(&field.key)))
                 .label("has no effect");
         match nearest(&field.key, known.iter().copied()) {
             Some(near) => fault
@@ -301,10 +284,7 @@ fn unknown(
         }
     };
     if check.strict {
-        reader.findings.error(|| Diagnostic {
-            severity: crate::Severity::Error,
-            ..make()
-        });
+        reader.findings.error(|| Diagnostic { severity: crate::Severity::Error, ..make() });
     } else {
         reader.findings.warning(make);
     }

@@ -76,12 +76,7 @@ pub(crate) enum Step {
 
 impl<'a> Walk<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            at: 0,
-            frames: Vec::new(),
-            depth: 0,
-        }
+        Self { text, at: 0, frames: Vec::new(), depth: 0 }
     }
 
     /// The next string, or the first bracket beyond the depth limit.
@@ -94,9 +89,7 @@ impl<'a> Walk<'a> {
                 b'"' => {
                     let span = at..string_end(bytes, at)?;
                     self.at = span.end;
-                    let is_key = self
-                        .top()
-                        .is_some_and(|frame| frame.object && frame.expects_key);
+                    let is_key = self.top().is_some_and(|frame| frame.object && frame.expects_key);
                     return Some(Step::String(Literal { span, is_key }));
                 }
                 b'{' | b'[' if self.depth == limits::DEPTH => return Some(Step::TooDeep(at)),
@@ -150,10 +143,7 @@ impl<'a> Walk<'a> {
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
-        at += bytes
-            .get(at..)?
-            .iter()
-            .position(|&byte| byte == b'"' || byte == b'\\')?;
+        at += bytes.get(at..)?.iter().position(|&byte| byte == b'"' || byte == b'\\')?;
         if bytes[at] == b'"' {
             return Some(at + 1);
         }
@@ -209,10 +199,7 @@ fn check_string(walk: &mut Walk<'_>, literal: &Literal, findings: &mut Findings)
     if let Some(first) = repeated {
         findings.error(|| {
             let fault = Diagnostic::error(Code::DuplicateKey, literal.span.clone(), walk.pointer())
-                .message(format!(
-                    "the key {} stands twice in one object",
-                    quote(inner)
-                ))
+                .message(format!("the key {} stands twice in one object", quote(inner)))
                 .label("again here")
                 .help("remove one of the two: readers differ on which one counts");
             match first {
@@ -225,20 +212,14 @@ fn check_string(walk: &mut Walk<'_>, literal: &Literal, findings: &mut Findings)
 
 fn too_deep(at: usize, pointer: String) -> Diagnostic {
     Diagnostic::error(Code::Depth, at..at + 1, pointer)
-        .message(format!(
-            "brackets are nested more than {} deep",
-            limits::DEPTH
-        ))
+        .message(format!("brackets are nested more than {} deep", limits::DEPTH))
         .label("one too many")
         .help("flatten the value, or keep it in a file that a task reads")
 }
 
 fn too_long(span: Range<usize>, pointer: String, bytes: usize) -> Diagnostic {
     Diagnostic::error(Code::StringSize, span.start..span.start + 1, pointer)
-        .message(format!(
-            "a string of {bytes} bytes; at most {} are allowed",
-            limits::STRING_BYTES
-        ))
+        .message(format!("a string of {bytes} bytes; at most {} are allowed", limits::STRING_BYTES))
         .label("this string")
         .help("keep long texts in a file or at a URL, and let a task fetch them")
 }

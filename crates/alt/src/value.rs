@@ -70,11 +70,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
                     let key_text = key.get();
                     let key = string(key).unwrap_or(Cow::Borrowed(key_text));
-                    fields.push(Field {
-                        key,
-                        key_text,
-                        value,
-                    });
+                    fields.push(Field { key, key_text, value });
                 }
                 Ok(Fields(fields))
             }
@@ -85,9 +81,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
 /// The members of an object in file order; `None` if the value is no object.
 pub(crate) fn fields(raw: &RawValue) -> Option<Vec<Field<'_>>> {
-    serde_json::from_str::<Fields<'_>>(raw.get())
-        .ok()
-        .map(|fields| fields.0)
+    serde_json::from_str::<Fields<'_>>(raw.get()).ok().map(|fields| fields.0)
 }
 
 /// The items of a list; `None` if the value is no list.

@@ -57,14 +57,8 @@ fn decode<'a>(bytes: &'a [u8], findings: &mut Findings) -> Option<&'a str> {
     if bytes.len() > YAML_BYTES {
         findings.error(|| {
             Diagnostic::error(Code::Yaml, 0..0, "")
-                .message(format!(
-                    "the YAML text is larger than {} MiB",
-                    YAML_BYTES >> 20
-                ))
-                .help(format!(
-                    "write it as JSON: that may have {} MiB",
-                    limits::FILE_BYTES >> 20
-                ))
+                .message(format!("the YAML text is larger than {} MiB", YAML_BYTES >> 20))
+                .help(format!("write it as JSON: that may have {} MiB", limits::FILE_BYTES >> 20))
         });
         return None;
     }

@@ -5,10 +5,7 @@ use alt::{Check, Report};
 const JOBS: &[&str] = &["echo", "exec", "http", "sleep", "transform"];
 
 fn read(source: &str) -> Report {
-    let check = Check {
-        jobs: Some(JOBS),
-        ..Check::default()
-    };
+    let check = Check { jobs: Some(JOBS), ..Check::default() };
     alt::read(source.as_bytes(), &check)
 }
 
@@ -16,9 +13,7 @@ fn read(source: &str) -> Report {
 fn rendered(source: &str) -> String {
     let report = read(source);
     let texts = report.diagnostics.iter();
-    let texts: Vec<_> = texts
-        .map(|found| found.render("plan.alt.json", source, false))
-        .collect();
+    let texts: Vec<_> = texts.map(|found| found.render("plan.alt.json", source, false)).collect();
     texts.join("\n")
 }
 
@@ -186,10 +181,7 @@ fn hostile_text_is_escaped_wherever_it_is_shown() {
 
 #[test]
 fn no_character_of_a_file_or_its_name_steers_a_terminal() {
-    let hostile = (0..0x20)
-        .chain(0x7f..0xa0)
-        .chain(0x2000..0x2070)
-        .chain(0xe0000..0xe0080);
+    let hostile = (0..0x20).chain(0x7f..0xa0).chain(0x2000..0x2070).chain(0xe0000..0xe0080);
     let more = ['\u{61c}', '\u{feff}', '\u{fff9}', '\u{fffb}'];
     let hostile = hostile.filter_map(char::from_u32).chain(more);
     let steers = |c: char| {
@@ -207,11 +199,7 @@ fn no_character_of_a_file_or_its_name_steers_a_terminal() {
         for found in &report.diagnostics {
             let text = found.render(&format!("pl{character}an"), &source, false);
             assert!(!text.contains(steers), "{character:?}: {text:?}");
-            assert!(
-                found
-                    .render("plan", &source, true)
-                    .contains(found.code.name())
-            );
+            assert!(found.render("plan", &source, true).contains(found.code.name()));
         }
     }
 }

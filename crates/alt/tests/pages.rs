@@ -1,9 +1,6 @@
 //! The pages of the codes: each example does what its page says of it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in what it calls as well"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 use alt::{Check, Code};
 
@@ -26,10 +23,7 @@ const WITHOUT_EXAMPLE: &[Code] = &[
 
 /// Codes named by the diagnostics of `file`, in their order.
 fn codes(file: &str) -> Vec<Code> {
-    let check = Check {
-        jobs: Some(JOBS),
-        ..Check::default()
-    };
+    let check = Check { jobs: Some(JOBS), ..Check::default() };
     let report = alt::read(file.as_bytes(), &check);
     assert_eq!(report.more_errors + report.more_warnings, 0);
     report.diagnostics.iter().map(|found| found.code).collect()

@@ -1,8 +1,5 @@
 //! Whatever the bytes: no panic, and what is valid comes back as it was written.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in what it calls as well"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 use alt::{Check, Mode, Priority, Report};
 use proptest::collection::vec;
@@ -124,16 +121,9 @@ fn changed(seed: &str, changes: &[Change]) -> Vec<u8> {
 fn survives(bytes: &[u8]) -> Report {
     let jobs = ["echo", "http"];
     let lenient = alt::read(bytes, &Check::default());
-    let strict = Check {
-        jobs: Some(&jobs),
-        strict: true,
-        ..Check::default()
-    };
+    let strict = Check { jobs: Some(&jobs), strict: true, ..Check::default() };
     let strict = alt::read(bytes, &strict);
-    assert!(
-        strict.alt.is_none() || lenient.alt.is_some(),
-        "strict refuses more"
-    );
+    assert!(strict.alt.is_none() || lenient.alt.is_some(), "strict refuses more");
     let source = String::from_utf8_lossy(bytes);
     for report in [&lenient, &strict] {
         assert_eq!(report.alt.is_none(), report.errors().next().is_some());
@@ -159,11 +149,7 @@ fn survives_as_yaml(bytes: &[u8]) {
             assert!(!faults.is_empty());
             let source = String::from_utf8_lossy(bytes);
             for found in faults {
-                assert!(
-                    found
-                        .render("a.yaml", &source, false)
-                        .contains(found.code.name())
-                );
+                assert!(found.render("a.yaml", &source, false).contains(found.code.name()));
             }
         }
     }
@@ -217,9 +203,8 @@ fn json_text() -> impl Strategy<Value = String> {
         });
         let object = (vec(inner, 0..4), space()).prop_map(|(values, space)| {
             let fields = values.iter().enumerate();
-            let fields: Vec<_> = fields
-                .map(|(n, value)| format!("\"k{n}\"{space}:{value}"))
-                .collect();
+            let fields: Vec<_> =
+                fields.map(|(n, value)| format!("\"k{n}\"{space}:{value}")).collect();
             format!("{{{space}{}}}", fields.join(&format!("{space},")))
         });
         prop_oneof![list, object]
@@ -281,15 +266,9 @@ fn written(tasks: &[Drawn]) -> (String, Vec<Vec<u32>>) {
         );
         let fields = [
             ("parameters", task.parameters.clone()),
-            (
-                "timeout_seconds",
-                task.timeout.map(|number| number.to_string()),
-            ),
+            ("timeout_seconds", task.timeout.map(|number| number.to_string())),
             ("retry_count", task.retries.map(|number| number.to_string())),
-            (
-                "priority",
-                task.priority.map(|(word, _)| format!("\"{word}\"")),
-            ),
+            ("priority", task.priority.map(|(word, _)| format!("\"{word}\""))),
         ];
         for (name, value) in fields {
             part.extend(value.map(|value| format!(", \"{name}\": {value}")));

@@ -55,12 +55,7 @@ async fn never<T>(what: &str, future: impl Future<Output = T>) {
 }
 
 fn submission(run: RunId) -> Submission {
-    Submission {
-        run,
-        alt: "{}".to_owned(),
-        mode: None,
-        persona: None,
-    }
+    Submission { run, alt: "{}".to_owned(), mode: None, persona: None }
 }
 
 fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -> Offer {
@@ -100,11 +95,7 @@ fn verdict(key: AttemptKey, run_ms: u64) -> Verdict {
 }
 
 async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoch) {
-    soon(
-        "declare",
-        bus.declare(&BTreeMap::from([(queue.to_owned(), limit)])),
-    )
-    .await;
+    soon("declare", bus.declare(&BTreeMap::from([(queue.to_owned(), limit)]))).await;
     let run = RunId::new();
     soon("submit", bus.submit(submission(run))).await;
     (run, soon("own", bus.own(run)).await)
@@ -112,14 +103,8 @@ async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoc
 
 async fn a_submission_is_stored_once<B: Bus>(bus: &B) {
     let run = RunId::new();
-    assert_eq!(
-        soon("submit", bus.submit(submission(run))).await,
-        Accepted::New
-    );
-    assert_eq!(
-        soon("submit again", bus.submit(submission(run))).await,
-        Accepted::Already
-    );
+    assert_eq!(soon("submit", bus.submit(submission(run))).await, Accepted::New);
+    assert_eq!(soon("submit again", bus.submit(submission(run))).await, Accepted::Already);
     let claim = soon("next run", bus.next_run()).await;
     assert_eq!(claim.submission().body, submission(run));
     soon("extend", claim.extend()).await;
@@ -134,10 +119,8 @@ async fn a_dropped_submission_returns_after_its_lease<B: Bus>(bus: &B) {
     never("a second owner beside the first", bus.next_run()).await;
     drop(claim);
     let again = timeout(LEASE_OVER, bus.next_run()).await;
-    let again = again
-        .ok()
-        .and_then(Result::ok)
-        .unwrap_or_else(|| panic!("the submission was lost"));
+    let again =
+        again.ok().and_then(Result::ok).unwrap_or_else(|| panic!("the submission was lost"));
     assert_eq!(again.submission().body.run, run);
     soon("ack", again.ack()).await;
     never("an acked submission returned", bus.next_run()).await;
@@ -147,35 +130,15 @@ async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {
     let (run, old) = begin(bus, "q", None).await;
     let new = soon("own again", bus.own(run)).await;
     assert!(new > old, "a later owner has a later epoch");
-    let late = bus
-        .dispatch(old, vec![offer(run, 0, old, "q", Priority::Medium)])
-        .await;
-    assert!(
-        matches!(late, Err(Error::Fenced(_))),
-        "an old owner dispatched: {late:?}"
-    );
-    soon(
-        "dispatch",
-        bus.dispatch(new, vec![offer(run, 0, new, "q", Priority::Medium)]),
-    )
-    .await;
+    let late = bus.dispatch(old, vec![offer(run, 0, old, "q", Priority::Medium)]).await;
+    assert!(matches!(late, Err(Error::Fenced(_))), "an old owner dispatched: {late:?}");
+    soon("dispatch", bus.dispatch(new, vec![offer(run, 0, new, "q", Priority::Medium)])).await;
 }
 
 async fn offers_come_by_priority_and_once<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    let ranks = [
-        Priority::Low,
-        Priority::Medium,
-        Priority::Critical,
-        Priority::High,
-    ];
-    let offers = |()| {
-        ranks
-            .iter()
-            .zip(0..)
-            .map(|(p, i)| offer(run, i, epoch, "q", *p))
-            .collect()
-    };
+    let ranks = [Priority::Low, Priority::Medium, Priority::Critical, Priority::High];
+    let offers = |()| ranks.iter().zip(0..).map(|(p, i)| offer(run, i, epoch, "q", *p)).collect();
     soon("dispatch", bus.dispatch(epoch, offers(()))).await;
     soon("dispatch again", bus.dispatch(epoch, offers(()))).await;
     let queues = ["q".to_owned()];
@@ -190,9 +153,7 @@ async fn offers_come_by_priority_and_once<B: Bus>(bus: &B) {
 
 async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", Some(2)).await;
-    let offers = (0..3)
-        .map(|i| offer(run, i, epoch, "q", Priority::Medium))
-        .collect();
+    let offers = (0..3).map(|i| offer(run, i, epoch, "q", Priority::Medium)).collect();
     soon("dispatch", bus.dispatch(epoch, offers)).await;
     let queues = ["q".to_owned()];
     let first = soon("first seat", bus.claim(&queues)).await;
@@ -206,36 +167,21 @@ async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
 
 async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", Some(1)).await;
-    soon(
-        "dispatch",
-        bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)]),
-    )
-    .await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
     let lease = claim.lease();
     drop(claim);
-    never(
-        "a dead worker's offer before its lease is over",
-        bus.claim(&queues),
-    )
-    .await;
+    never("a dead worker's offer before its lease is over", bus.claim(&queues)).await;
     let again = timeout(lease + SOON, bus.claim(&queues)).await;
-    let again = again
-        .ok()
-        .and_then(Result::ok)
-        .unwrap_or_else(|| panic!("the offer was lost"));
+    let again = again.ok().and_then(Result::ok).unwrap_or_else(|| panic!("the offer was lost"));
     assert_eq!(again.deliveries(), 2, "a second delivery says so");
     soon("ack", again.ack()).await;
 }
 
 async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon(
-        "dispatch",
-        bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)]),
-    )
-    .await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
     for _ in 0..4 {
@@ -245,48 +191,25 @@ async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
     never("a live worker's offer", bus.claim(&queues)).await;
     tokio::time::sleep(claim.lease() * 2).await;
     let late = claim.extend().await;
-    assert!(
-        matches!(late, Err(Error::LeaseLost)),
-        "a dead lease was renewed: {late:?}"
-    );
+    assert!(matches!(late, Err(Error::LeaseLost)), "a dead lease was renewed: {late:?}");
 }
 
 async fn a_released_offer_returns_at_once<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon(
-        "dispatch",
-        bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)]),
-    )
-    .await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     soon("release", soon("claim", bus.claim(&queues)).await.release()).await;
     let again = soon("claim again", bus.claim(&queues)).await;
     assert_eq!(again.offer().task, TaskIndex(0));
-    assert_eq!(
-        again.offer().parameters.as_ref().map(Json::text),
-        Some("{\"big\":1e400}")
-    );
+    assert_eq!(again.offer().parameters.as_ref().map(Json::text), Some("{\"big\":1e400}"));
 }
 
 async fn the_first_verdict_stands<B: Bus>(bus: &B) {
     let (run, _) = begin(bus, "q", None).await;
-    let key = AttemptKey {
-        run,
-        task: TaskIndex(0),
-        attempt: Attempt::FIRST,
-    };
-    let other = AttemptKey {
-        task: TaskIndex(1),
-        ..key
-    };
-    assert_eq!(
-        soon("record", bus.record("q", verdict(key, 1))).await,
-        Recorded::Stored
-    );
-    assert_eq!(
-        soon("record late", bus.record("q", verdict(key, 2))).await,
-        Recorded::Refused
-    );
+    let key = AttemptKey { run, task: TaskIndex(0), attempt: Attempt::FIRST };
+    let other = AttemptKey { task: TaskIndex(1), ..key };
+    assert_eq!(soon("record", bus.record("q", verdict(key, 1))).await, Recorded::Stored);
+    assert_eq!(soon("record late", bus.record("q", verdict(key, 2))).await, Recorded::Refused);
     let keys = vec![("q".to_owned(), other), ("q".to_owned(), key)];
     let found = soon("verdicts", bus.verdicts(keys)).await;
     assert_eq!(found.len(), 2);
@@ -296,11 +219,7 @@ async fn the_first_verdict_stands<B: Bus>(bus: &B) {
 
 async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
     let (run, _) = begin(bus, "q", None).await;
-    let key = |task| AttemptKey {
-        run,
-        task: TaskIndex(task),
-        attempt: Attempt::FIRST,
-    };
+    let key = |task| AttemptKey { run, task: TaskIndex(task), attempt: Attempt::FIRST };
     soon("record", bus.record("q", verdict(key(0), 0))).await;
     let mut follow = soon("follow", bus.follow(run)).await;
     let mut heard = soon("backlog", follow.next()).await;
@@ -309,12 +228,7 @@ async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
     }
     assert_eq!(heard.len(), 2, "one verdict, then the mark: {heard:?}");
     let worker = "w".parse().unwrap_or_else(|_| panic!("a worker id"));
-    bus.started(Started {
-        key: key(1),
-        worker,
-        timeout_ms: 5,
-    })
-    .await;
+    bus.started(Started { key: key(1), worker, timeout_ms: 5 }).await;
     for task in 1..50 {
         soon("record", bus.record("q", verdict(key(task), 0))).await;
     }
@@ -334,17 +248,9 @@ async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
 
 async fn a_stop_reaches_listeners_and_the_queue<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon(
-        "dispatch",
-        bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)]),
-    )
-    .await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let mut stops = soon("listen", bus.stops()).await;
-    let key = AttemptKey {
-        run,
-        task: TaskIndex(0),
-        attempt: Attempt::FIRST,
-    };
+    let key = AttemptKey { run, task: TaskIndex(0), attempt: Attempt::FIRST };
     soon("stop", bus.stop("q", key)).await;
     assert_eq!(soon("hear", stops.next()).await, key);
     never("a stopped offer", bus.claim(&["q".to_owned()])).await;
@@ -353,14 +259,7 @@ async fn a_stop_reaches_listeners_and_the_queue<B: Bus>(bus: &B) {
 async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
     let (run, _) = begin(bus, "q", None).await;
     for reason in ["first", "second"] {
-        soon(
-            "cancel",
-            bus.cancel(Cancellation {
-                run,
-                reason: reason.to_owned(),
-            }),
-        )
-        .await;
+        soon("cancel", bus.cancel(Cancellation { run, reason: reason.to_owned() })).await;
     }
     let mut follow = soon("follow", bus.follow(run)).await;
     let mut reasons = Vec::new();

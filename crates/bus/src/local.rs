@@ -91,9 +91,7 @@ impl LocalBus {
             epoch: Timestamp::now(),
             born: Instant::now(),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -186,25 +184,18 @@ impl Bus for LocalBus {
     }
 
     async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
-        let encoded = offers
-            .iter()
-            .map(|offer| codec::encode(offer).map(Bytes::from))
-            .collect::<Vec<_>>();
+        let encoded =
+            offers.iter().map(|offer| codec::encode(offer).map(Bytes::from)).collect::<Vec<_>>();
         let mut state = self.shared.state();
         for offer in &offers {
-            let running = state
-                .runs
-                .get(&offer.run)
-                .ok_or(Error::UnknownRun(offer.run))?;
+            let running = state.runs.get(&offer.run).ok_or(Error::UnknownRun(offer.run))?;
             if running.epoch != epoch {
                 return Err(Error::Fenced(offer.run));
             }
         }
         let encoded = encoded.into_iter().collect::<Result<Vec<_>, _>>()?;
         for (offer, bytes) in offers.iter().zip(encoded) {
-            state
-                .queues
-                .put(offer.key(), &offer.queue, offer.priority, bytes);
+            state.queues.put(offer.key(), &offer.queue, offer.priority, bytes);
         }
         drop(state);
         self.shared.changed();
@@ -238,9 +229,7 @@ impl Bus for LocalBus {
             return Ok(Vec::new());
         };
         let log = self.shared.log(first.run)?;
-        keys.iter()
-            .map(|(_, key)| log.stored_verdict(*key))
-            .collect()
+        keys.iter().map(|(_, key)| log.stored_verdict(*key)).collect()
     }
 
     async fn follow(&self, run: RunId) -> Result<LocalFollow, Error> {
@@ -276,37 +265,24 @@ impl Bus for LocalBus {
 
     async fn cancel(&self, cancellation: Cancellation) -> Result<(), Error> {
         let bytes = Bytes::from(codec::encode(&cancellation)?);
-        self.shared
-            .log(cancellation.run)?
-            .cancelled(self.shared.now(), bytes);
+        self.shared.log(cancellation.run)?.cancelled(self.shared.now(), bytes);
         Ok(())
     }
 
     async fn report(&self, record: RunRecord) -> Result<(), Error> {
         let mut state = self.shared.state();
-        let running = state
-            .runs
-            .get_mut(&record.run)
-            .ok_or(Error::UnknownRun(record.run))?;
+        let running = state.runs.get_mut(&record.run).ok_or(Error::UnknownRun(record.run))?;
         running.record = Some(record);
         Ok(())
     }
 
     async fn record_of(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
-        Ok(self
-            .shared
-            .state()
-            .runs
-            .get(&run)
-            .and_then(|running| running.record.clone()))
+        Ok(self.shared.state().runs.get(&run).and_then(|running| running.record.clone()))
     }
 
     async fn end(&self, end: End) -> Result<(), Error> {
         let mut state = self.shared.state();
-        let running = state
-            .runs
-            .get_mut(&end.run)
-            .ok_or(Error::UnknownRun(end.run))?;
+        let running = state.runs.get_mut(&end.run).ok_or(Error::UnknownRun(end.run))?;
         running.log = None;
         running.submission = Bytes::new();
         running.end.send_if_modified(|slot| {
@@ -320,17 +296,9 @@ impl Bus for LocalBus {
     async fn ended(&self, run: RunId) -> Result<End, Error> {
         let mut end = {
             let state = self.shared.state();
-            state
-                .runs
-                .get(&run)
-                .ok_or(Error::UnknownRun(run))?
-                .end
-                .subscribe()
+            state.runs.get(&run).ok_or(Error::UnknownRun(run))?.end.subscribe()
         };
-        let found = end
-            .wait_for(Option::is_some)
-            .await
-            .map_err(|_| Error::Closed)?;
+        let found = end.wait_for(Option::is_some).await.map_err(|_| Error::Closed)?;
         found.clone().ok_or(Error::Closed)
     }
 }

@@ -93,13 +93,7 @@ impl LocalFleet {
             shutdown.clone(),
         );
         let loops = vec![tokio::spawn(coordinating), tokio::spawn(working)];
-        Ok(Self {
-            client: Client::new(bus),
-            store,
-            shutdown,
-            loops,
-            _scratch: scratch,
-        })
+        Ok(Self { client: Client::new(bus), store, shutdown, loops, _scratch: scratch })
     }
 
     /// The client of this fleet.

@@ -45,12 +45,7 @@ impl<B: Bus> Client<B> {
     /// # Errors
     /// The bus's; [`bus::Error::UnknownRun`] when the run is over.
     pub async fn cancel(&self, run: RunId, reason: &str) -> Result<(), bus::Error> {
-        self.bus
-            .cancel(Cancellation {
-                run,
-                reason: reason.to_owned(),
-            })
-            .await
+        self.bus.cancel(Cancellation { run, reason: reason.to_owned() }).await
     }
 
     /// Waits for the end of a run.

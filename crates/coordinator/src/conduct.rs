@@ -44,9 +44,7 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
     };
     conductor.follow(follow, &claim).await?;
     conductor.report(true).await?;
-    let Conductor {
-        engine, cancelled, ..
-    } = conductor;
+    let Conductor { engine, cancelled, .. } = conductor;
     let record = record_of(&engine);
     // The lease is renewed while the LAST is written: that may take longer than a lease.
     let finishing = finish::finish(desk, engine, cancelled);
@@ -59,12 +57,7 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
         }
     };
     dispatch::insist(|| desk.bus.end(end.clone())).await?;
-    desk.bus
-        .report(RunRecord {
-            end: Some(end),
-            ..record
-        })
-        .await?;
+    desk.bus.report(RunRecord { end: Some(end), ..record }).await?;
     claim.ack().await?;
     finish::tidy(desk, run).await;
     Ok(())
@@ -72,30 +65,16 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
 
 /// The file of a submission. A million tasks take seconds, so off the loop that feeds other runs.
 async fn read<B: Bus>(desk: &Desk<B>, submission: &Submission) -> Result<alt::Report, Error> {
-    let jobs: Vec<String> = desk
-        .settings
-        .catalogue
-        .names()
-        .map(ToOwned::to_owned)
-        .collect();
+    let jobs: Vec<String> = desk.settings.catalogue.names().map(ToOwned::to_owned).collect();
     let ai = desk.settings.ai;
-    let Submission {
-        alt, mode, persona, ..
-    } = submission.clone();
+    let Submission { alt, mode, persona, .. } = submission.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
-        let check = alt::Check {
-            jobs: Some(&jobs),
-            ai,
-            strict: false,
-            mode,
-            persona: persona.as_deref(),
-        };
+        let check =
+            alt::Check { jobs: Some(&jobs), ai, strict: false, mode, persona: persona.as_deref() };
         alt::read(alt.as_bytes(), &check)
     });
-    reading
-        .await
-        .map_err(|fault| Error::Last(format!("reading the file: {fault}")))
+    reading.await.map_err(|fault| Error::Last(format!("reading the file: {fault}")))
 }
 
 /// The engine of one run with what is needed to feed it.
@@ -147,17 +126,11 @@ impl<B: Bus> Conductor<'_, B> {
             }
             Heard::Verdict(stored) => {
                 let verdict = stored.body;
-                let retryable = verdict
-                    .failure
-                    .as_ref()
-                    .is_none_or(|failure| failure.retryable);
+                let retryable = verdict.failure.as_ref().is_none_or(|failure| failure.retryable);
                 let event = Event::Verdict {
                     task: verdict.task,
                     attempt: verdict.attempt,
-                    verdict: Verdict {
-                        outcome: verdict.outcome,
-                        retryable,
-                    },
+                    verdict: Verdict { outcome: verdict.outcome, retryable },
                 };
                 (stored.at, event)
             }

@@ -32,9 +32,7 @@ pub(crate) fn offer(engine: &Run, epoch: Epoch, dispatch: Dispatch) -> Offer {
         id: task.id.clone(),
         job: task.job.clone(),
         parameters: task.parameters.clone(),
-        timeout_ms: task
-            .timeout_seconds
-            .map(|seconds| u64::from(seconds) * 1000),
+        timeout_ms: task.timeout_seconds.map(|seconds| u64::from(seconds) * 1000),
         inputs,
         dependencies: u32::try_from(dependencies.len()).unwrap_or(u32::MAX),
         mode: file.mode,
@@ -68,10 +66,7 @@ pub(crate) fn sealed(engine: &Run, seal: Seal) -> (String, Verdict) {
         task: seal.task,
         attempt: seal.attempt,
         outcome: seal.outcome,
-        failure: Some(Failure {
-            message: message.to_owned(),
-            retryable,
-        }),
+        failure: Some(Failure { message: message.to_owned(), retryable }),
         output: None,
         artifacts: Vec::new(),
         missing: Vec::new(),
@@ -91,20 +86,12 @@ pub(crate) struct Orders<'a, B> {
 
 impl<'a, B: Bus> Orders<'a, B> {
     pub(crate) const fn new(desk: &'a Desk<B>, epoch: Epoch) -> Self {
-        Self {
-            desk,
-            epoch,
-            offers: Vec::new(),
-        }
+        Self { desk, epoch, offers: Vec::new() }
     }
 
     pub(crate) async fn dispatch(&mut self, offer: Offer) -> Result<(), Error> {
         self.offers.push(offer);
-        if self.offers.len() == limits::BATCH {
-            self.flush().await
-        } else {
-            Ok(())
-        }
+        if self.offers.len() == limits::BATCH { self.flush().await } else { Ok(()) }
     }
 
     /// Sends the offers that wait.
@@ -118,9 +105,7 @@ impl<'a, B: Bus> Orders<'a, B> {
 
     pub(crate) async fn seal(&self, queue: String, verdict: Verdict) -> Result<(), Error> {
         // Refused is as good: then the worker's own verdict stands, and will be heard.
-        insist(|| self.desk.bus.record(&queue, verdict.clone()))
-            .await
-            .map(drop)
+        insist(|| self.desk.bus.record(&queue, verdict.clone())).await.map(drop)
     }
 
     pub(crate) async fn stop(
@@ -129,11 +114,7 @@ impl<'a, B: Bus> Orders<'a, B> {
         task: TaskIndex,
         attempt: Attempt,
     ) -> Result<(), Error> {
-        let key = AttemptKey {
-            run: engine.plan().run(),
-            task,
-            attempt,
-        };
+        let key = AttemptKey { run: engine.plan().run(), task, attempt };
         insist(|| self.desk.bus.stop(engine.plan().queue(task), key)).await
     }
 }

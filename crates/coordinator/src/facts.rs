@@ -21,12 +21,7 @@ pub(crate) struct Facts<'a, B> {
 
 impl<'a, B: Bus> Facts<'a, B> {
     pub(crate) const fn new(bus: &'a B, engine: &'a Run) -> Self {
-        Self {
-            bus,
-            engine,
-            next: 0,
-            fetched: VecDeque::new(),
-        }
+        Self { bus, engine, next: 0, fetched: VecDeque::new() }
     }
 
     /// The facts of `task`; to be asked in file order.
@@ -36,9 +31,7 @@ impl<'a, B: Bus> Facts<'a, B> {
             self.fetch().await?;
         }
         // One entry per task from `next` on, so there is one now.
-        self.fetched
-            .pop_front()
-            .ok_or(bus::Error::UnknownRun(self.engine.plan().run()))
+        self.fetched.pop_front().ok_or(bus::Error::UnknownRun(self.engine.plan().run()))
     }
 
     async fn fetch(&mut self) -> Result<(), bus::Error> {
@@ -53,11 +46,7 @@ impl<'a, B: Bus> Facts<'a, B> {
             for attempt in attempts(tried) {
                 keys.push((
                     plan.queue(task).to_owned(),
-                    AttemptKey {
-                        run: plan.run(),
-                        task,
-                        attempt,
-                    },
+                    AttemptKey { run: plan.run(), task, attempt },
                 ));
             }
             tasks.push((task, tried));
@@ -85,18 +74,10 @@ impl<'a, B: Bus> Facts<'a, B> {
             let perturbation = plan
                 .chaos()
                 .and_then(|chaos| chaos.perturbation(task, attempt, plan.retries(task)));
-            attempts.push(AttemptFacts {
-                ready_at,
-                verdict,
-                perturbation,
-            });
+            attempts.push(AttemptFacts { ready_at, verdict, perturbation });
             ready_at = next_at;
         }
-        TaskFacts {
-            end,
-            decided_at,
-            attempts,
-        }
+        TaskFacts { end, decided_at, attempts }
     }
 }
 
@@ -127,11 +108,7 @@ fn end_of(state: TaskState, started: Timestamp) -> (TaskEnd, Timestamp) {
         TaskState::TimedOut { at, .. } => (TaskEnd::TimedOut, at),
         TaskState::Cancelled { cause, at, .. } => (TaskEnd::Cancelled { cause }, at),
         undecided => {
-            debug_assert!(
-                false,
-                "a finished run has a task that is {}",
-                undecided.name()
-            );
+            debug_assert!(false, "a finished run has a task that is {}", undecided.name());
             (TaskEnd::Cancelled { cause: None }, started)
         }
     }

@@ -61,13 +61,8 @@ async fn put_all(store: &Store, folder: &str, made: &Made) -> Result<(), store::
         let (store, from, to) = (store.clone(), promotion.from.clone(), at(&promotion.to));
         copies.push(async move { store.copy(&from, &to).await });
     }
-    stream::iter(copies)
-        .buffer_unordered(COPIES)
-        .try_collect::<()>()
-        .await?;
-    store
-        .put(&at("summary.txt"), made.assembled.summary.clone())
-        .await?;
+    stream::iter(copies).buffer_unordered(COPIES).try_collect::<()>().await?;
+    store.put(&at("summary.txt"), made.assembled.summary.clone()).await?;
     store.put(&at("graph.svg"), made.svg.clone()).await?;
     store.put(&at("graph.dot"), made.dot.clone()).await?;
     store.put_file(&at(LAST), &made.path).await.map(drop)
@@ -112,41 +107,23 @@ async fn assemble<B: Bus>(
         let mut ask = |task| runtime.block_on(tasks.of(task));
         let assembled = last::assemble(&mut out, &facts, &mut ask)
             .map_err(|error| Error::Last(error.to_string()))?;
-        out.flush()
-            .map_err(|error| Error::Last(error.to_string()))?;
+        out.flush().map_err(|error| Error::Last(error.to_string()))?;
         let picture = Picture::new(alt, Some(&assembled.ends));
-        Ok(Made {
-            svg: picture.svg(),
-            dot: picture.dot(),
-            assembled,
-            path,
-        })
+        Ok(Made { svg: picture.svg(), dot: picture.dot(), assembled, path })
     });
-    making
-        .await
-        .map_err(|fault| Error::Last(fault.to_string()))?
+    making.await.map_err(|fault| Error::Last(fault.to_string()))?
 }
 
 fn temporary(scratch: &PathBuf) -> Result<(File, tempfile::TempPath), Error> {
-    let made = std::fs::create_dir_all(scratch).and_then(|()| {
-        tempfile::Builder::new()
-            .prefix("last-")
-            .tempfile_in(scratch)
-    });
-    let made = made.map_err(|source| store::Error::File {
-        path: scratch.clone(),
-        source,
-    })?;
+    let made = std::fs::create_dir_all(scratch)
+        .and_then(|()| tempfile::Builder::new().prefix("last-").tempfile_in(scratch));
+    let made = made.map_err(|source| store::Error::File { path: scratch.clone(), source })?;
     Ok(made.into_parts())
 }
 
 /// Forgets what the attempts left: what counts of it is beside the LAST now.
 pub(crate) async fn tidy<B: Bus>(desk: &Desk<B>, run: RunId) {
-    if let Err(error) = desk
-        .store
-        .forget(&key::attempts_folder(&run.to_string()))
-        .await
-    {
+    if let Err(error) = desk.store.forget(&key::attempts_folder(&run.to_string())).await {
         warn!(run.id = %run, error = %error, "what the attempts left is still there");
     }
 }
@@ -162,11 +139,6 @@ pub(crate) async fn refuse<B: Bus>(
     let last_key = format!("refused/{run}.json");
     let last_sha256 = store::sha256(text.as_bytes());
     desk.store.put(&last_key, text).await?;
-    let end = End {
-        run,
-        last_key,
-        last_sha256,
-        status: "refused".to_owned(),
-    };
+    let end = End { run, last_key, last_sha256, status: "refused".to_owned() };
     Ok(desk.bus.end(end).await?)
 }

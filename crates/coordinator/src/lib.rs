@@ -78,11 +78,7 @@ pub async fn coordinate<B: Bus>(
         }
         tokio::time::sleep(AGAIN).await;
     }
-    let desk = Arc::new(Desk {
-        bus,
-        store,
-        settings,
-    });
+    let desk = Arc::new(Desk { bus, store, settings });
     let mut runs = JoinSet::new();
     loop {
         tokio::select! {

@@ -18,15 +18,11 @@ fn fan_out() -> Arc<Alt> {
         r#"{"id": "fan", "title": "fan", "tasks": [{"id": "root", "description": "x"}"#,
     );
     for index in 1..TASKS {
-        let _ = write!(
-            text,
-            r#",{{"id": "{index}", "description": "x", "dependencies": ["root"]}}"#
-        );
+        let _ =
+            write!(text, r#",{{"id": "{index}", "description": "x", "dependencies": ["root"]}}"#);
     }
     text.push_str("]}");
-    alt::read(text.as_bytes(), &Check::default())
-        .alt
-        .expect("a valid file")
+    alt::read(text.as_bytes(), &Check::default()).alt.expect("a valid file")
 }
 
 /// Every dispatched attempt starts and completes; two events a task.
@@ -37,26 +33,9 @@ fn drive(mut run: Run) -> Run {
         if let Effect::Dispatch(it) = effect {
             at = Timestamp(at.0 + 1);
             let (task, attempt) = (it.task, it.attempt);
-            run.handle(
-                at,
-                Event::Started {
-                    task,
-                    attempt,
-                    timeout_ms: 1_000,
-                },
-            );
-            let verdict = Verdict {
-                outcome: Outcome::Ok,
-                retryable: false,
-            };
-            run.handle(
-                at,
-                Event::Verdict {
-                    task,
-                    attempt,
-                    verdict,
-                },
-            );
+            run.handle(at, Event::Started { task, attempt, timeout_ms: 1_000 });
+            let verdict = Verdict { outcome: Outcome::Ok, retryable: false };
+            run.handle(at, Event::Verdict { task, attempt, verdict });
         }
     }
     assert!(run.is_finished());
@@ -66,9 +45,7 @@ fn drive(mut run: Run) -> Run {
 fn bench(c: &mut Criterion) {
     let plan = Plan::new(RunId::from_bits(1), fan_out(), &Catalogue::default());
     let mut group = c.benchmark_group("engine");
-    group
-        .throughput(Throughput::Elements(2 * TASKS))
-        .sample_size(20);
+    group.throughput(Throughput::Elements(2 * TASKS)).sample_size(20);
     group.bench_function("fan-out events", |bencher| {
         bencher.iter_batched(
             || Run::new(plan.clone(), Timestamp(0)),

@@ -37,9 +37,7 @@ impl Chaos {
             _ => {
                 let most = u64::from(self.level) * 50;
                 let wait = draw(self.seed, task, attempt, Purpose::Delay) % most;
-                Some(Perturbation::DelayMs(
-                    u32::try_from(wait).unwrap_or(u32::MAX),
-                ))
+                Some(Perturbation::DelayMs(u32::try_from(wait).unwrap_or(u32::MAX)))
             }
         }
     }
@@ -61,10 +59,7 @@ mod tests {
             for task in 0..20 {
                 let last = Attempt::new(3).unwrap();
                 let fate = chaos.perturbation(TaskIndex(task), last, 2);
-                assert!(
-                    matches!(fate, None | Some(Perturbation::DelayMs(_))),
-                    "{fate:?}"
-                );
+                assert!(matches!(fate, None | Some(Perturbation::DelayMs(_))), "{fate:?}");
             }
         }
     }

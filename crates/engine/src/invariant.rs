@@ -25,23 +25,13 @@ pub fn check(run: &Run) -> Result<(), String> {
         }
     }
     if counts != run.counts() {
-        return Err(format!(
-            "counts are {:?} and the states add up to {counts:?}",
-            run.counts()
-        ));
+        return Err(format!("counts are {:?} and the states add up to {counts:?}", run.counts()));
     }
     if timers != run.timers().len() {
-        return Err(format!(
-            "{} timers for {timers} waiting tasks",
-            run.timers().len()
-        ));
+        return Err(format!("{} timers for {timers} waiting tasks", run.timers().len()));
     }
     if counts.offered + counts.running > run.plan().window() {
-        return Err(format!(
-            "{} offers in a window of {}",
-            counts.offered,
-            run.plan().window()
-        ));
+        return Err(format!("{} offers in a window of {}", counts.offered, run.plan().window()));
     }
     if run.is_finished() && counts.decided() != counts.total() {
         return Err("finished before every task was decided".to_owned());
@@ -56,10 +46,9 @@ fn check_dependencies(run: &Run, task: TaskIndex, state: TaskState) -> Result<()
         .filter(|d| !matches!(run.state(**d), TaskState::Completed { .. }))
         .count();
     match state {
-        TaskState::Waiting { unfinished } if unfinished as usize != open => Err(format!(
-            "task {} waits for {unfinished} tasks and {open} are open",
-            task.0
-        )),
+        TaskState::Waiting { unfinished } if unfinished as usize != open => {
+            Err(format!("task {} waits for {unfinished} tasks and {open} are open", task.0))
+        }
         TaskState::Waiting { .. } if open == 0 => Err(format!("task {} waits for nothing", task.0)),
         TaskState::Waiting { .. } | TaskState::Cancelled { .. } => Ok(()),
         _ if open > 0 => Err(format!("task {} is {} too early", task.0, state.name())),

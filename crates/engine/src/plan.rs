@@ -40,34 +40,19 @@ impl Plan {
         for task in &alt.file().tasks {
             let policy = catalogue.0.get(&task.job).unwrap_or(&plain);
             // A job with a limit keeps its own queue, whatever the task asks: the limit must hold.
-            let asked = task
-                .queue
-                .as_ref()
-                .filter(|_| policy.max_concurrent.is_none());
+            let asked = task.queue.as_ref().filter(|_| policy.max_concurrent.is_none());
             let name = asked.unwrap_or(&policy.queue);
             let queue = *known.entry(name.clone()).or_insert_with(|| {
                 queues.push(name.clone());
                 u32::try_from(queues.len() - 1).unwrap_or(u32::MAX)
             });
-            budgets.push(Budget {
-                retries: task.retry_count.unwrap_or(policy.retries),
-                queue,
-            });
+            budgets.push(Budget { retries: task.retry_count.unwrap_or(policy.retries), queue });
         }
         let file = alt.file();
-        let chaos = (file.mode == Mode::Chaos).then(|| Chaos {
-            seed: run.seed(),
-            level: file.chaos_level.unwrap_or(5),
-        });
+        let chaos = (file.mode == Mode::Chaos)
+            .then(|| Chaos { seed: run.seed(), level: file.chaos_level.unwrap_or(5) });
         let window = u32::try_from(limits::WINDOW).unwrap_or(u32::MAX);
-        Self {
-            run,
-            alt,
-            chaos,
-            window,
-            budgets,
-            queues,
-        }
+        Self { run, alt, chaos, window, budgets, queues }
     }
 
     /// The same plan with at most `window` attempts outstanding; 1 or more.
@@ -136,11 +121,7 @@ impl Plan {
             Some(chaos) => chaos.order(task),
             None => u32::MAX - self.alt.graph().rank(task),
         };
-        Order {
-            priority: self.alt.file().tasks[task.get()].priority,
-            among_equals,
-            task,
-        }
+        Order { priority: self.alt.file().tasks[task.get()].priority, among_equals, task }
     }
 }
 

@@ -13,9 +13,7 @@ use protocol::{Attempt, RunId, limits};
 #[must_use]
 pub fn delay_after(run: RunId, task: TaskIndex, attempt: Attempt) -> Duration {
     let doublings = attempt.get().saturating_sub(1).min(16);
-    let full = limits::BACKOFF_MS
-        .saturating_mul(1 << doublings)
-        .min(limits::BACKOFF_MS_MAX);
+    let full = limits::BACKOFF_MS.saturating_mul(1 << doublings).min(limits::BACKOFF_MS_MAX);
     let lot = draw(run.seed(), task, attempt, Purpose::Backoff);
     Duration::from_millis(full - full / 4 * (lot % 256) / 256)
 }
@@ -54,10 +52,7 @@ mod tests {
             let attempt = Attempt::new(number).unwrap();
             let full = (500_u128 << (number - 1).min(16)).min(60_000);
             let wait = delay_after(run, TaskIndex(3), attempt).as_millis();
-            assert!(
-                wait <= full && wait >= full * 3 / 4,
-                "attempt {number}: {wait} ms of {full}"
-            );
+            assert!(wait <= full && wait >= full * 3 / 4, "attempt {number}: {wait} ms of {full}");
         }
     }
 
@@ -65,9 +60,6 @@ mod tests {
     fn the_same_attempt_always_waits_the_same() {
         let wait = |task| delay_after(RunId::from_bits(9), TaskIndex(task), Attempt::FIRST);
         assert_eq!(wait(1), wait(1));
-        assert!(
-            (0..50).any(|task| wait(task) != wait(0)),
-            "tasks must not all return together"
-        );
+        assert!((0..50).any(|task| wait(task) != wait(0)), "tasks must not all return together");
     }
 }

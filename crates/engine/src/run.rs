@@ -59,10 +59,7 @@ impl Run {
             ready: BinaryHeap::new(),
             timers: BTreeSet::new(),
             effects: VecDeque::new(),
-            counts: Counts {
-                waiting: total,
-                ..Counts::default()
-            },
+            counts: Counts { waiting: total, ..Counts::default() },
             started,
             latest: started,
             plan,
@@ -86,16 +83,8 @@ impl Run {
         self.latest = self.latest.max(at);
         match event {
             Event::Begin => self.begin(),
-            Event::Started {
-                task,
-                attempt,
-                timeout_ms,
-            } => self.started(task, attempt, timeout_ms),
-            Event::Verdict {
-                task,
-                attempt,
-                verdict,
-            } => self.verdict(task, attempt, verdict),
+            Event::Started { task, attempt, timeout_ms } => self.started(task, attempt, timeout_ms),
+            Event::Verdict { task, attempt, verdict } => self.verdict(task, attempt, verdict),
             Event::CancelAsked => self.cancel(),
             Event::TimePassed => self.time_passed(),
         }
@@ -116,11 +105,7 @@ impl Run {
 
     fn begin(&mut self) {
         if let Phase::Replaying { cancelling } = self.phase {
-            self.phase = if cancelling {
-                Phase::Cancelling
-            } else {
-                Phase::Running
-            };
+            self.phase = if cancelling { Phase::Cancelling } else { Phase::Running };
         }
     }
 
@@ -154,39 +139,21 @@ impl Run {
             Outcome::Ok | Outcome::Cancelled => {}
         }
         let (spent, at) = (*spent, self.latest);
-        match decide(
-            verdict,
-            spent,
-            self.plan.retries(task),
-            self.is_cancelling(),
-        ) {
+        match decide(verdict, spent, self.plan.retries(task), self.is_cancelling()) {
             Decision::Complete => {
                 self.set(task, TaskState::Completed { attempt, at });
                 self.release_dependents(task);
             }
             Decision::RetryLater => {
                 let until = at.after(delay_after(self.plan.run(), task, attempt));
-                self.set(
-                    task,
-                    TaskState::Backoff {
-                        attempt: attempt.next(),
-                        until,
-                    },
-                );
+                self.set(task, TaskState::Backoff { attempt: attempt.next(), until });
             }
             Decision::RetryNow => self.make_ready(task, attempt.next()),
             Decision::Fail => self.end_badly(task, TaskState::Failed { attempt, at }),
             Decision::TimeOut => self.end_badly(task, TaskState::TimedOut { attempt, at }),
             Decision::Cancel => {
                 let attempt = Some(attempt);
-                self.end_badly(
-                    task,
-                    TaskState::Cancelled {
-                        cause: None,
-                        attempt,
-                        at,
-                    },
-                );
+                self.end_badly(task, TaskState::Cancelled { cause: None, attempt, at });
             }
         }
     }
@@ -199,12 +166,7 @@ impl Run {
                 if unfinished == 1 {
                     self.make_ready(dependent, Attempt::FIRST);
                 } else {
-                    self.set(
-                        dependent,
-                        TaskState::Waiting {
-                            unfinished: unfinished - 1,
-                        },
-                    );
+                    self.set(dependent, TaskState::Waiting { unfinished: unfinished - 1 });
                 }
             }
         }
@@ -221,14 +183,7 @@ impl Run {
             for &dependent in alt.graph().dependents(failed) {
                 if matches!(self.tasks[dependent.get()], TaskState::Waiting { .. }) {
                     let at = self.latest;
-                    self.set(
-                        dependent,
-                        TaskState::Cancelled {
-                            cause,
-                            attempt: None,
-                            at,
-                        },
-                    );
+                    self.set(dependent, TaskState::Cancelled { cause, attempt: None, at });
                     open.push(dependent);
                 }
             }
@@ -252,25 +207,11 @@ impl Run {
                     self.effects.push_back(Effect::Stop { task, attempt });
                 }
                 TaskState::Waiting { .. } | TaskState::Ready { .. } => {
-                    self.set(
-                        task,
-                        TaskState::Cancelled {
-                            cause: None,
-                            attempt: None,
-                            at,
-                        },
-                    );
+                    self.set(task, TaskState::Cancelled { cause: None, attempt: None, at });
                 }
                 TaskState::Backoff { attempt, .. } => {
                     let attempt = Attempt::new(attempt.get() - 1);
-                    self.set(
-                        task,
-                        TaskState::Cancelled {
-                            cause: None,
-                            attempt,
-                            at,
-                        },
-                    );
+                    self.set(task, TaskState::Cancelled { cause: None, attempt, at });
                 }
                 TaskState::Completed { .. }
                 | TaskState::Failed { .. }
@@ -283,11 +224,7 @@ impl Run {
 
     fn seal_cancelled(&mut self, task: TaskIndex, attempt: Attempt) {
         self.set(task, TaskState::Offered { attempt });
-        self.effects.push_back(Effect::Seal(Seal {
-            task,
-            attempt,
-            outcome: Outcome::Cancelled,
-        }));
+        self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome: Outcome::Cancelled }));
         self.effects.push_back(Effect::Stop { task, attempt });
     }
 
@@ -298,19 +235,11 @@ impl Run {
                 TaskState::Backoff { attempt, .. } => self.make_ready(task, attempt),
                 TaskState::Running { attempt, .. } => {
                     let cancelling = self.is_cancelling();
-                    let outcome = if cancelling {
-                        Outcome::Cancelled
-                    } else {
-                        Outcome::Timeout
-                    };
+                    let outcome = if cancelling { Outcome::Cancelled } else { Outcome::Timeout };
                     // Back to Offered: the seal's verdict returns through the stream, and another
                     // `Started` cannot re-arm a deadline that has passed.
                     self.set(task, TaskState::Offered { attempt });
-                    self.effects.push_back(Effect::Seal(Seal {
-                        task,
-                        attempt,
-                        outcome,
-                    }));
+                    self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome }));
                     self.effects.push_back(Effect::Stop { task, attempt });
                 }
                 _ => debug_assert!(false, "a timer belongs to a task that waits for it"),
@@ -320,11 +249,8 @@ impl Run {
 
     fn make_ready(&mut self, task: TaskIndex, attempt: Attempt) {
         self.set(task, TaskState::Ready { attempt });
-        self.ready_at[task.get()] = if attempt == Attempt::FIRST {
-            self.latest
-        } else {
-            self.ready_at[task.get()]
-        };
+        self.ready_at[task.get()] =
+            if attempt == Attempt::FIRST { self.latest } else { self.ready_at[task.get()] };
         self.ready.push(Reverse(self.plan.order(task)));
     }
 
@@ -343,15 +269,9 @@ impl Run {
             };
             self.set(task, TaskState::Offered { attempt });
             let retries = self.plan.retries(task);
-            let perturbation = self
-                .plan
-                .chaos()
-                .and_then(|chaos| chaos.perturbation(task, attempt, retries));
-            self.effects.push_back(Effect::Dispatch(Dispatch {
-                task,
-                attempt,
-                perturbation,
-            }));
+            let perturbation =
+                self.plan.chaos().and_then(|chaos| chaos.perturbation(task, attempt, retries));
+            self.effects.push_back(Effect::Dispatch(Dispatch { task, attempt, perturbation }));
         }
     }
 
@@ -379,10 +299,7 @@ impl Run {
     }
 
     const fn is_cancelling(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Cancelling | Phase::Replaying { cancelling: true }
-        )
+        matches!(self.phase, Phase::Cancelling | Phase::Replaying { cancelling: true })
     }
 
     /// What is fixed about the run.

@@ -201,24 +201,11 @@ mod tests {
             ("Ready", TaskState::Ready { attempt }),
             ("Backoff", TaskState::Backoff { attempt, until: at }),
             ("Offered", TaskState::Offered { attempt }),
-            (
-                "Running",
-                TaskState::Running {
-                    attempt,
-                    deadline: at,
-                },
-            ),
+            ("Running", TaskState::Running { attempt, deadline: at }),
             ("Completed", TaskState::Completed { attempt, at }),
             ("Failed", TaskState::Failed { attempt, at }),
             ("TimedOut", TaskState::TimedOut { attempt, at }),
-            (
-                "Cancelled",
-                TaskState::Cancelled {
-                    cause: None,
-                    attempt: None,
-                    at,
-                },
-            ),
+            ("Cancelled", TaskState::Cancelled { cause: None, attempt: None, at }),
         ]
     }
 

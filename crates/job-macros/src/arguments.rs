@@ -57,10 +57,7 @@ impl Arguments {
 
 fn once<T>(option: &Ident, place: &mut Option<T>, value: T) -> syn::Result<()> {
     if place.replace(value).is_some() {
-        return Err(syn::Error::new(
-            option.span(),
-            format!("`{option}` is given twice"),
-        ));
+        return Err(syn::Error::new(option.span(), format!("`{option}` is given twice")));
     }
     Ok(())
 }
@@ -69,10 +66,7 @@ fn description(input: ParseStream<'_>) -> syn::Result<LitStr> {
     let literal: LitStr = input.parse()?;
     let text = literal.value();
     if text.trim().is_empty() || text.contains(char::is_control) {
-        return Err(syn::Error::new(
-            literal.span(),
-            "a description is one line of text",
-        ));
+        return Err(syn::Error::new(literal.span(), "a description is one line of text"));
     }
     Ok(literal)
 }

@@ -63,10 +63,7 @@ fn parameters_type(function: &ItemFn) -> syn::Result<&Type> {
         return Err(Error::new_spanned(signature.fn_token, SHAPE));
     }
     if !signature.generics.params.is_empty() {
-        return Err(Error::new_spanned(
-            &signature.generics,
-            "a job has no generic parameters",
-        ));
+        return Err(Error::new_spanned(&signature.generics, "a job has no generic parameters"));
     }
     let mut inputs = signature.inputs.iter();
     match (inputs.next(), inputs.next(), inputs.next()) {
@@ -83,16 +80,11 @@ fn name(arguments: &Arguments, function: &ItemFn) -> syn::Result<LitStr> {
     };
     let text = name.value();
     let fits = (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if fits {
         Ok(name)
     } else {
-        Err(Error::new(
-            name.span(),
-            "a job name is 1-64 letters, digits, `_`, `-` and `.`",
-        ))
+        Err(Error::new(name.span(), "a job name is 1-64 letters, digits, `_`, `-` and `.`"))
     }
 }
 

@@ -69,10 +69,7 @@ impl Context {
     /// A context of `parts`, with an empty log.
     #[must_use]
     pub fn new(parts: ContextParts) -> Self {
-        Self {
-            parts: Arc::new(parts),
-            log: Log::default(),
-        }
+        Self { parts: Arc::new(parts), log: Log::default() }
     }
 
     /// Which attempt it is. Its run and task stay the same when the attempt is repeated.
@@ -159,10 +156,7 @@ impl Context {
                 "no output of `{id}`: the task has no dependencies; add `{id}` to them"
             );
         }
-        let names = inputs
-            .iter()
-            .take(NAMES_LISTED)
-            .map(|input| format!("`{}`", input.id));
+        let names = inputs.iter().take(NAMES_LISTED).map(|input| format!("`{}`", input.id));
         let names = names.collect::<Vec<_>>().join(", ");
         let more = match inputs.len().saturating_sub(NAMES_LISTED) {
             0 => String::new(),

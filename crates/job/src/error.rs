@@ -33,26 +33,17 @@ pub enum Error {
 impl Error {
     /// A parameter is wrong; `name` may be a path such as `headers.Accept`.
     pub fn parameter(name: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Parameter {
-            name: name.into(),
-            problem: problem.into(),
-        }
+        Self::Parameter { name: name.into(), problem: problem.into() }
     }
 
     /// The work failed and another attempt may succeed.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            retryable: true,
-        }
+        Self::Failed { message: message.into(), retryable: true }
     }
 
     /// The work failed and would fail again.
     pub fn fatal(message: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            retryable: false,
-        }
+        Self::Failed { message: message.into(), retryable: false }
     }
 
     /// Whether another attempt could end otherwise.
@@ -74,11 +65,7 @@ impl From<serde_json::Error> for Error {
 }
 
 fn place(name: &str) -> String {
-    if name.is_empty() {
-        "parameters".to_owned()
-    } else {
-        format!("parameter `{name}`")
-    }
+    if name.is_empty() { "parameters".to_owned() } else { format!("parameter `{name}`") }
 }
 
 #[cfg(test)]
@@ -88,22 +75,10 @@ mod tests {
     #[test]
     fn every_error_has_its_text_and_says_whether_to_retry() {
         let table = [
-            (
-                Error::parameter("url", "is missing"),
-                "parameter `url`: is missing",
-                false,
-            ),
-            (
-                Error::parameter("", "missing field `url`"),
-                "parameters: missing field `url`",
-                false,
-            ),
+            (Error::parameter("url", "is missing"), "parameter `url`: is missing", false),
+            (Error::parameter("", "missing field `url`"), "parameters: missing field `url`", false),
             (Error::Refused("no exec".into()), "refused: no exec", false),
-            (
-                Error::Unavailable("store".into()),
-                "unavailable: store",
-                true,
-            ),
+            (Error::Unavailable("store".into()), "unavailable: store", true),
             (Error::failed("status 503"), "status 503", true),
             (Error::fatal("status 404"), "status 404", false),
             (Error::Cancelled, "cancelled", false),

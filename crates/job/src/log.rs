@@ -63,10 +63,7 @@ mod tests {
         }
         let lines = log.take();
         assert_eq!(lines.len(), limits::LOG_LINES);
-        assert_eq!(
-            lines.last().map(String::as_str),
-            Some("[6 more lines dropped]")
-        );
+        assert_eq!(lines.last().map(String::as_str), Some("[6 more lines dropped]"));
         assert!(log.take().is_empty());
     }
 

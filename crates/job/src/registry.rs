@@ -76,11 +76,7 @@ impl Registry {
             }
             if let Some(other) = jobs.insert(name, declaration) {
                 let [first, second] = sorted(other, declaration);
-                return Err(RegistryError::Duplicate {
-                    name,
-                    first,
-                    second,
-                });
+                return Err(RegistryError::Duplicate { name, first, second });
             }
         }
         if jobs.is_empty() {
@@ -119,18 +115,13 @@ fn policy(job: &Declaration) -> JobPolicy {
         queue: queue(job).unwrap_or_else(|| DEFAULT_QUEUE.to_owned()),
         max_concurrent: job.options.max_concurrent,
         retries: job.options.max_retries,
-        timeout_seconds: job
-            .options
-            .timeout_seconds
-            .unwrap_or(limits::TIMEOUT_SECONDS),
+        timeout_seconds: job.options.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS),
     }
 }
 
 /// The queue of a job with a limit; queue names have no `.`, because it parts subjects.
 fn queue(job: &Declaration) -> Option<String> {
-    job.options
-        .max_concurrent
-        .map(|_| job.name.replace('.', "_"))
+    job.options.max_concurrent.map(|_| job.name.replace('.', "_"))
 }
 
 fn check_queues(jobs: impl Iterator<Item = &'static Declaration>) -> Result<(), RegistryError> {
@@ -140,11 +131,7 @@ fn check_queues(jobs: impl Iterator<Item = &'static Declaration>) -> Result<(), 
         let Some(queue) = queue(job) else { continue };
         let place = Place(job).to_string();
         if let Some(other) = taken.insert(queue.clone(), place.clone()) {
-            return Err(RegistryError::SharedQueue {
-                queue,
-                place,
-                other,
-            });
+            return Err(RegistryError::SharedQueue { queue, place, other });
         }
     }
     Ok(())
@@ -152,9 +139,7 @@ fn check_queues(jobs: impl Iterator<Item = &'static Declaration>) -> Result<(), 
 
 fn valid_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// Link order is not fixed; the text of an error is.
@@ -189,14 +174,7 @@ mod tests {
     }
 
     fn limited(name: &'static str, line: u32) -> &'static Declaration {
-        leaked(
-            name,
-            line,
-            Options {
-                max_concurrent: Some(2),
-                ..Options::default()
-            },
-        )
+        leaked(name, line, Options { max_concurrent: Some(2), ..Options::default() })
     }
 
     fn plain(name: &'static str, line: u32) -> &'static Declaration {
@@ -207,19 +185,10 @@ mod tests {
     fn a_registry_that_cannot_work_is_refused_with_the_places() {
         let table: [(&[_], _); 5] = [
             (&[], "`use your_jobs as _;`"),
-            (
-                &[plain("a", 9), plain("a", 3)],
-                "src/some.rs:3 and src/some.rs:9",
-            ),
+            (&[plain("a", 9), plain("a", 3)], "src/some.rs:3 and src/some.rs:9"),
             (&[plain("a b", 4)], "`a b` at src/some.rs:4"),
-            (
-                &[limited("a.b", 1), limited("a_b", 2)],
-                "src/some.rs:2 needs the queue `a_b`",
-            ),
-            (
-                &[limited("default", 7)],
-                "as every job without a limit does",
-            ),
+            (&[limited("a.b", 1), limited("a_b", 2)], "src/some.rs:2 needs the queue `a_b`"),
+            (&[limited("default", 7)], "as every job without a limit does"),
         ];
         for (jobs, expected) in table {
             let text = Registry::new(jobs.iter().copied()).unwrap_err().to_string();
@@ -237,11 +206,7 @@ mod tests {
 
     #[test]
     fn only_a_job_with_a_limit_has_a_queue_of_its_own() {
-        let slow = Options {
-            timeout_seconds: Some(9),
-            max_retries: 3,
-            max_concurrent: Some(2),
-        };
+        let slow = Options { timeout_seconds: Some(9), max_retries: 3, max_concurrent: Some(2) };
         let registry = Registry::new([plain("a", 1), leaked("b.c", 2, slow)]).unwrap();
         let catalogue = registry.catalogue();
         assert_eq!(catalogue.0["a"], JobPolicy::default());

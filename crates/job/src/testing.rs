@@ -112,9 +112,7 @@ impl Bench {
         let registry = Registry::discover().map_err(|fault| Error::fatal(fault.to_string()))?;
         let Some(declaration) = registry.get(name) else {
             let names = registry.names().collect::<Vec<_>>().join("`, `");
-            return Err(Error::fatal(format!(
-                "no job `{name}`; there are `{names}`"
-            )));
+            return Err(Error::fatal(format!("no job `{name}`; there are `{names}`")));
         };
         let parameters = Json::from_text(parameters)
             .map_err(|fault| Error::parameter("", format!("not JSON: {fault}")))?;

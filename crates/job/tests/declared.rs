@@ -29,9 +29,7 @@ struct Output {
 async fn read_other(parameters: Parameters, context: Context) -> Result<Output, Error> {
     let output = context.output(&parameters.of).await?;
     context.log("read");
-    Ok(Output {
-        text: output.text().to_owned(),
-    })
+    Ok(Output { text: output.text().to_owned() })
 }
 
 #[job(description = "Gives back what it gets.")]
@@ -48,18 +46,13 @@ async fn unwritable(
 }
 
 fn bench() -> Bench {
-    Bench::new()
-        .unwrap()
-        .with_output("a", Json::from_text("1e400").unwrap())
+    Bench::new().unwrap().with_output("a", Json::from_text("1e400").unwrap())
 }
 
 #[test]
 fn the_declaration_holds_what_the_attribute_says() {
     let registry = Registry::discover().unwrap();
-    assert_eq!(
-        registry.names().collect::<Vec<_>>(),
-        ["same", "sum.of", "unwritable"]
-    );
+    assert_eq!(registry.names().collect::<Vec<_>>(), ["same", "sum.of", "unwritable"]);
     let job = registry.get("sum.of").unwrap();
     assert_eq!(job.description, "Reads another output.");
     assert_eq!(job.options.timeout_seconds, Some(7));
@@ -67,10 +60,7 @@ fn the_declaration_holds_what_the_attribute_says() {
     assert_eq!(job.options.max_concurrent, Some(3));
     assert!(job.file.ends_with("declared.rs"), "{}", job.file);
     assert!(job.line > 1);
-    assert_eq!(
-        registry.get("same").unwrap().options,
-        job::Options::default()
-    );
+    assert_eq!(registry.get("same").unwrap().options, job::Options::default());
 }
 
 #[tokio::test]
@@ -91,26 +81,10 @@ async fn bytes_pass_unchanged_and_absent_parameters_are_an_empty_object() {
 async fn faults_are_named_and_not_retried() {
     let table = [
         ("sum.of", r#"{"off": 1}"#, "unknown field `off`"),
-        (
-            "sum.of",
-            r#"{"of": 1}"#,
-            "invalid type: integer `1`, expected a string",
-        ),
-        (
-            "sum.of",
-            r#"{"of": "b"}"#,
-            "no output of `b`: it is not a dependency; there are `a`",
-        ),
-        (
-            "unwritable",
-            "null",
-            "the output cannot be written as JSON: key must be a string",
-        ),
-        (
-            "absent",
-            "null",
-            "no job `absent`; there are `same`, `sum.of`, `unwritable`",
-        ),
+        ("sum.of", r#"{"of": 1}"#, "invalid type: integer `1`, expected a string"),
+        ("sum.of", r#"{"of": "b"}"#, "no output of `b`: it is not a dependency; there are `a`"),
+        ("unwritable", "null", "the output cannot be written as JSON: key must be a string"),
+        ("absent", "null", "no job `absent`; there are `same`, `sum.of`, `unwritable`"),
     ];
     for (job, parameters, expected) in table {
         let error = bench().run(job, parameters).await.unwrap_err();
@@ -121,10 +95,7 @@ async fn faults_are_named_and_not_retried() {
 
 #[test]
 fn a_context_says_what_the_worker_and_the_run_say() {
-    let permissions = Permissions {
-        allow_exec: true,
-        allow_private_addresses: false,
-    };
+    let permissions = Permissions { allow_exec: true, allow_private_addresses: false };
     let bench = bench()
         .with_permissions(permissions.clone())
         .with_mode(alt::Mode::Dream, Some("poet".to_owned()));

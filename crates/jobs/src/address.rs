@@ -16,10 +16,7 @@ pub(crate) struct Forbidden {
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, address } = self;
-        write!(
-            f,
-            "`{host}` has the address {address}, which is not public; the operator of the "
-        )?;
+        write!(f, "`{host}` has the address {address}, which is not public; the operator of the ")?;
         f.write_str("worker can allow such addresses")
     }
 }
@@ -35,14 +32,7 @@ pub(crate) fn check(host: &str, address: IpAddr) -> Result<(), Forbidden> {
         IpAddr::V4(address) => public_v4(address),
         IpAddr::V6(address) => public_v6(address),
     };
-    if public {
-        Ok(())
-    } else {
-        Err(Forbidden {
-            host: host.to_owned(),
-            address,
-        })
-    }
+    if public { Ok(()) } else { Err(Forbidden { host: host.to_owned(), address }) }
 }
 
 /// Every block of the IANA special-purpose registry that is not reachable from everywhere.
@@ -192,16 +182,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_with_a_private_address_is_not_resolved() {
         let name = || "localhost".parse::<Name>().unwrap();
-        let resolver = CheckingResolver {
-            allow_private: false,
-        };
-        let Err(fault) = resolver.resolve(name()).await else {
-            panic!("resolved")
-        };
+        let resolver = CheckingResolver { allow_private: false };
+        let Err(fault) = resolver.resolve(name()).await else { panic!("resolved") };
         assert!(forbidden(fault.as_ref()).is_some(), "{fault}");
-        let resolver = CheckingResolver {
-            allow_private: true,
-        };
+        let resolver = CheckingResolver { allow_private: true };
         assert!(resolver.resolve(name()).await.is_ok());
     }
 }

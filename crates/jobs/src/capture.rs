@@ -39,10 +39,7 @@ impl Capture {
     pub(crate) async fn finish(mut self) -> Captured {
         if tokio::time::timeout(GRACE, &mut self.reader).await.is_err() {
             self.reader.abort();
-            self.kept
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .truncated = true;
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).truncated = true;
         }
         mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -80,13 +77,7 @@ mod tests {
     async fn bytes_beyond_the_limit_are_read_and_not_kept() {
         for (limit, kept, truncated) in [(6, "abcdef", false), (4, "abcd", true), (0, "", true)] {
             let captured = Capture::start(&b"abcdef"[..], limit).finish().await;
-            assert_eq!(
-                captured,
-                Captured {
-                    bytes: kept.into(),
-                    truncated
-                }
-            );
+            assert_eq!(captured, Captured { bytes: kept.into(), truncated });
         }
     }
 }

@@ -68,9 +68,7 @@ pub(crate) struct Expression {
 
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Expression")
-            .field("parameter", &self.parameter)
-            .finish_non_exhaustive()
+        f.debug_struct("Expression").field("parameter", &self.parameter).finish_non_exhaustive()
     }
 }
 
@@ -95,10 +93,7 @@ impl Expression {
             .with_global_vars(variables.iter().copied())
             .compile(modules)
             .map_err(|errors| wrong(compile_problem(code, errors)))?;
-        Ok(Self {
-            parameter: parameter.to_owned(),
-            filter,
-        })
+        Ok(Self { parameter: parameter.to_owned(), filter })
     }
 
     /// Hands each output for `input` to `take`, until that returns false.
@@ -112,10 +107,7 @@ impl Expression {
         stop: &CancellationToken,
         mut take: impl FnMut(Val) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        let data = Data {
-            lut: &self.filter.lut,
-            stop,
-        };
+        let data = Data { lut: &self.filter.lut, stop };
         let context = Ctx::<Kind>::new(data, Vars::new(variables));
         for output in self.filter.id.run((context, input)) {
             if stop.is_cancelled() {
@@ -146,14 +138,10 @@ impl Expression {
         let parameter = &self.parameter;
         match (outputs.pop(), outputs.pop()) {
             (Some(output), None) => Ok(output),
-            (None, _) => Err(Error::fatal(format!(
-                "`{parameter}` has no output; it needs one"
-            ))),
+            (None, _) => Err(Error::fatal(format!("`{parameter}` has no output; it needs one"))),
             (Some(_), Some(_)) => {
                 let help = "put it in `[` and `]` to collect them";
-                Err(Error::fatal(format!(
-                    "`{parameter}` has more than one output; {help}"
-                )))
+                Err(Error::fatal(format!("`{parameter}` has more than one output; {help}")))
             }
         }
     }
@@ -162,10 +150,7 @@ impl Expression {
         let parameter = &self.parameter;
         match raised.get_err() {
             Ok(error) => {
-                let mut text = Bounded {
-                    text: String::new(),
-                    limit: 1024,
-                };
+                let mut text = Bounded { text: String::new(), limit: 1024 };
                 // A text that is too long is cut, which is all that can go wrong here.
                 let _ = write!(text, "{error}");
                 Error::fatal(format!("`{parameter}` failed: {}", text.text))
@@ -186,9 +171,7 @@ pub(crate) fn write(value: &Val, limit: usize) -> Result<String, Error> {
     let mut pending = vec![(value, 1)];
     while let Some((value, depth)) = pending.pop() {
         if depth > DEPTH_MAX {
-            return Err(Error::fatal(format!(
-                "the result nests over {DEPTH_MAX} deep"
-            )));
+            return Err(Error::fatal(format!("the result nests over {DEPTH_MAX} deep")));
         }
         let nests = |value: &&Val| matches!(value, Val::Arr(_) | Val::Obj(_));
         match value {
@@ -202,15 +185,10 @@ pub(crate) fn write(value: &Val, limit: usize) -> Result<String, Error> {
             Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::TStr(_) => {}
         }
     }
-    let mut bounded = Bounded {
-        text: String::new(),
-        limit,
-    };
+    let mut bounded = Bounded { text: String::new(), limit };
     match write!(bounded, "{value}") {
         Ok(()) => Ok(bounded.text),
-        Err(fmt::Error) => Err(Error::fatal(format!(
-            "the result is longer than {limit} bytes"
-        ))),
+        Err(fmt::Error) => Err(Error::fatal(format!("the result is longer than {limit} bytes"))),
     }
 }
 
@@ -223,11 +201,7 @@ impl Write for Bounded {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let room = self.limit - self.text.len();
         self.text.push_str(&part[..part.floor_char_boundary(room)]);
-        if part.len() > room {
-            Err(fmt::Error)
-        } else {
-            Ok(())
-        }
+        if part.len() > room { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -247,15 +221,11 @@ fn definitions() -> impl Iterator<Item = Def<&'static str>> {
 }
 
 fn functions() -> impl Iterator<Item = Fun<Kind>> {
-    let others = jaq_core::funs()
-        .chain(jaq_std::funs())
-        .chain(jaq_json::funs())
-        .filter(|(name, ..): &Fun<Kind>| {
-            !matches!(
-                *name,
-                "range" | "env" | "stderr_empty" | "debug_empty" | "halt"
-            )
-        });
+    let others = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).filter(
+        |(name, ..): &Fun<Kind>| {
+            !matches!(*name, "range" | "env" | "stderr_empty" | "debug_empty" | "halt")
+        },
+    );
     let checkpoint = Native::<Kind>::new(|cv| box_once(released(&cv.0).map(|()| cv.1)))
         .with_paths(|cv| box_once(released(&cv.0).map(|()| cv.1)));
     let silent = || Native::<Kind>::new(|_| Box::new(iter::empty()));
@@ -264,21 +234,13 @@ fn functions() -> impl Iterator<Item = Fun<Kind>> {
         ("range", v(3), Native::<Kind>::new(range)),
         ("stderr_empty", v(0), silent()),
         ("debug_empty", v(0), silent()),
-        (
-            "halt",
-            v(1),
-            Native::<Kind>::new(|_| box_once(Err(Exn::halt(0)))),
-        ),
+        ("halt", v(1), Native::<Kind>::new(|_| box_once(Err(Exn::halt(0))))),
     ];
     own.into_iter().chain(others)
 }
 
 fn released<'a>(context: &Ctx<'a, Kind>) -> Result<(), Exn<'a, Val>> {
-    if context.data().stop.is_cancelled() {
-        Err(Exn::halt(STOPPED))
-    } else {
-        Ok(())
-    }
+    if context.data().stop.is_cancelled() { Err(Exn::halt(STOPPED)) } else { Ok(()) }
 }
 
 /// `range(from; to; by)`, stoppable between two numbers.
@@ -343,18 +305,15 @@ fn refuse_definitions(code: &str) -> Result<(), String> {
 
 fn load_problem(code: &str, errors: load::Errors<&str, ()>) -> String {
     let problems = errors.into_iter().flat_map(|(_, error)| match error {
-        load::Error::Io(faults) => faults
-            .into_iter()
-            .map(|(at, _)| found("no modules", code, at))
-            .collect::<Vec<_>>(),
-        load::Error::Lex(faults) => faults
-            .iter()
-            .map(|(expect, at)| found(expect.as_str(), code, at))
-            .collect(),
-        load::Error::Parse(faults) => faults
-            .iter()
-            .map(|(expect, at)| found(expect.as_str(), code, at))
-            .collect(),
+        load::Error::Io(faults) => {
+            faults.into_iter().map(|(at, _)| found("no modules", code, at)).collect::<Vec<_>>()
+        }
+        load::Error::Lex(faults) => {
+            faults.iter().map(|(expect, at)| found(expect.as_str(), code, at)).collect()
+        }
+        load::Error::Parse(faults) => {
+            faults.iter().map(|(expect, at)| found(expect.as_str(), code, at)).collect()
+        }
     });
     one_line(problems)
 }
@@ -386,13 +345,7 @@ fn place(code: &str, part: &str) -> String {
         return String::new();
     };
     let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     format!(" at line {line}, column {column}")
 }
 
@@ -425,10 +378,7 @@ mod tests {
                 let expression = Expression::new("expression", code, &[])?;
                 expression.each(Val::Null, [], &watched, |_| Ok(true))
             };
-            let work = thread::Builder::new()
-                .stack_size(64 << 20)
-                .spawn(work)
-                .unwrap();
+            let work = thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
             stop.cancel();
             assert_eq!(work.join().unwrap(), Err(Error::Cancelled), "{code}");

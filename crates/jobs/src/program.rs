@@ -62,10 +62,7 @@ impl Invocation {
             (None, Some(argv)) if args.is_empty() => {
                 let mut argv = argv.into_iter();
                 let Some(program) = argv.next() else {
-                    return Err(Error::parameter(
-                        "argv",
-                        "is empty; its first is the program",
-                    ));
+                    return Err(Error::parameter("argv", "is empty; its first is the program"));
                 };
                 (program, argv.collect())
             }
@@ -73,16 +70,10 @@ impl Invocation {
                 return Err(Error::parameter("args", "give `argv` or `args`, not both"));
             }
             (Some(_), Some(_)) => {
-                return Err(Error::parameter(
-                    "argv",
-                    "give `command` or `argv`, not both",
-                ));
+                return Err(Error::parameter("argv", "give `command` or `argv`, not both"));
             }
             (None, None) => {
-                return Err(Error::parameter(
-                    "command",
-                    "is missing; give `command` or `argv`",
-                ));
+                return Err(Error::parameter("command", "is missing; give `command` or `argv`"));
             }
         };
         check_program(&program)?;
@@ -97,10 +88,7 @@ impl Invocation {
         let total: usize = args.iter().map(|arg| arg.len() + 1).chain(variables).sum();
         if total > ARGUMENTS_BYTES {
             let problem = format!("are {total} bytes with `env`, over {ARGUMENTS_BYTES}");
-            return Err(Error::parameter(
-                "args",
-                format!("{problem}; use `stdin` or a file"),
-            ));
+            return Err(Error::parameter("args", format!("{problem}; use `stdin` or a file")));
         }
         Ok(Self { program, args, env })
     }
@@ -128,21 +116,14 @@ fn check_program(program: &str) -> Result<(), Error> {
 
 fn check_variable(name: &str) -> Result<(), Error> {
     let place = format!("env.{name}");
-    let valid = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    let valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty();
     if !valid {
-        return Err(Error::parameter(
-            place,
-            "a variable is named by letters, digits and `_`",
-        ));
+        return Err(Error::parameter(place, "a variable is named by letters, digits and `_`"));
     }
     let upper = name.to_ascii_uppercase();
-    let loader = ["LD_", "DYLD_"]
-        .iter()
-        .any(|prefix| upper.starts_with(prefix));
+    let loader = ["LD_", "DYLD_"].iter().any(|prefix| upper.starts_with(prefix));
     if loader || REFUSED_VARIABLES.contains(&upper.as_str()) {
         return Err(Error::parameter(place, "this variable may not be set"));
     }
@@ -155,10 +136,7 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
     }
     if text.len() >= ARGUMENT_BYTES {
         let problem = format!("is {} bytes; at most {}", text.len(), ARGUMENT_BYTES - 1);
-        return Err(Error::parameter(
-            name,
-            format!("{problem}; use `stdin` or a file"),
-        ));
+        return Err(Error::parameter(name, format!("{problem}; use `stdin` or a file")));
     }
     Ok(())
 }

@@ -72,12 +72,7 @@ impl Request {
         }
         let body = body.or_else(|| json.map(|json| json.text().to_owned()));
         let method = check_method(method, body.is_some())?;
-        Ok(Self {
-            method,
-            url,
-            headers,
-            body,
-        })
+        Ok(Self { method, url, headers, body })
     }
 
     /// The request that a redirect asks for.
@@ -92,10 +87,7 @@ impl Request {
     ) -> Result<Self, Error> {
         let refused =
             |problem: String| Error::Refused(format!("redirect to `{location}`: {problem}"));
-        let next = self
-            .url
-            .join(location)
-            .map_err(|fault| refused(fault.to_string()))?;
+        let next = self.url.join(location).map_err(|fault| refused(fault.to_string()))?;
         let next =
             check_url(next.as_str(), allow_private).map_err(|fault| refused(fault.to_string()))?;
         if self.url.scheme() == "https" && next.scheme() != "https" {
@@ -124,17 +116,11 @@ impl Request {
 fn check_url(text: &str, allow_private: bool) -> Result<Url, Error> {
     let wrong = |problem: String| Error::parameter("url", problem);
     if text.len() > URL_BYTES {
-        return Err(wrong(format!(
-            "is {} bytes; at most {URL_BYTES}",
-            text.len()
-        )));
+        return Err(wrong(format!("is {} bytes; at most {URL_BYTES}", text.len())));
     }
     let url = Url::parse(text).map_err(|fault| wrong(format!("`{text}` is not a URL: {fault}")))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(format!(
-            "`{}:` is not `http:` or `https:`",
-            url.scheme()
-        )));
+        return Err(wrong(format!("`{}:` is not `http:` or `https:`", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong(
@@ -166,10 +152,7 @@ fn check_method(method: Option<&str>, has_body: bool) -> Result<Method, Error> {
 }
 
 fn check_headers(given: &BTreeMap<String, String>) -> Result<HeaderMap, Error> {
-    let total: usize = given
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 4)
-        .sum();
+    let total: usize = given.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     if total > HEADERS_BYTES {
         let problem = format!("are {total} bytes; at most {HEADERS_BYTES}");
         return Err(Error::parameter("headers", problem));
@@ -186,10 +169,7 @@ fn check_headers(given: &BTreeMap<String, String>) -> Result<HeaderMap, Error> {
             ));
         }
         let mut value = HeaderValue::from_str(value).map_err(|_| {
-            Error::parameter(
-                place(),
-                "has a line break or another control character in it",
-            )
+            Error::parameter(place(), "has a line break or another control character in it")
         })?;
         value.set_sensitive(matches!(parsed, AUTHORIZATION | COOKIE));
         if headers.insert(parsed, value).is_some() {
@@ -236,11 +216,7 @@ mod tests {
             assert!(text.contains(expected), "{url}: {text}");
         }
         assert!(check_url(&format!("http://a.example/{}", "x".repeat(9000)), false).is_err());
-        for url in [
-            "http://example.com",
-            "https://1.1.1.1/x?y#z",
-            "http://[2606:4700::1111]:81/",
-        ] {
+        for url in ["http://example.com", "https://1.1.1.1/x?y#z", "http://[2606:4700::1111]:81/"] {
             assert!(check_url(url, false).is_ok(), "{url}");
         }
         assert!(check_url("http://127.0.0.1:80", true).is_ok());
@@ -269,12 +245,7 @@ mod tests {
             assert!(text.contains(expected), "{name}: {text}");
         }
         let twice = ["X-A", "x-a"].map(|name| (name.to_owned(), "1".to_owned()));
-        assert!(
-            check_headers(&BTreeMap::from(twice))
-                .unwrap_err()
-                .to_string()
-                .contains("twice")
-        );
+        assert!(check_headers(&BTreeMap::from(twice)).unwrap_err().to_string().contains("twice"));
     }
 
     #[test]
@@ -282,9 +253,7 @@ mod tests {
         let request = |url: &str| Request {
             method: Method::POST,
             url: url.parse().unwrap(),
-            headers: [(AUTHORIZATION, HeaderValue::from_static("secret"))]
-                .into_iter()
-                .collect(),
+            headers: [(AUTHORIZATION, HeaderValue::from_static("secret"))].into_iter().collect(),
             body: Some("body".to_owned()),
         };
         for (from, to) in [
@@ -294,24 +263,18 @@ mod tests {
             ("http://a.example", "http://user:pw@b.example"),
             ("https://a.example", "http://a.example"),
         ] {
-            let fault = request(from)
-                .redirected(StatusCode::FOUND, to, false)
-                .unwrap_err();
+            let fault = request(from).redirected(StatusCode::FOUND, to, false).unwrap_err();
             assert!(matches!(fault, Error::Refused(_)), "{to}: {fault}");
         }
-        let there = request("http://a.example/x")
-            .redirected(StatusCode::FOUND, "/y", false)
-            .unwrap();
+        let there =
+            request("http://a.example/x").redirected(StatusCode::FOUND, "/y", false).unwrap();
         assert_eq!((there.method, there.body), (Method::GET, None));
         assert_eq!(there.url.as_str(), "http://a.example/y");
         assert!(there.headers.contains_key(AUTHORIZATION));
         let away = request("http://a.example/x")
             .redirected(StatusCode::TEMPORARY_REDIRECT, "http://b.example", false)
             .unwrap();
-        assert_eq!(
-            (away.method, away.body.as_deref()),
-            (Method::POST, Some("body"))
-        );
+        assert_eq!((away.method, away.body.as_deref()), (Method::POST, Some("body")));
         assert!(!away.headers.contains_key(AUTHORIZATION));
     }
 }

@@ -12,10 +12,7 @@ use tokio::time::{Instant, sleep};
 
 fn bench() -> Bench {
     jobs::link();
-    let permissions = Permissions {
-        allow_exec: true,
-        ..Permissions::default()
-    };
+    let permissions = Permissions { allow_exec: true, ..Permissions::default() };
     Bench::new().unwrap().with_permissions(permissions)
 }
 
@@ -66,51 +63,30 @@ fn all_dead(group: Pid) -> bool {
 #[tokio::test]
 async fn a_worker_starts_no_programs_unless_it_is_allowed() {
     jobs::link();
-    let error = Bench::new()
-        .unwrap()
-        .run("exec", &sh("true").to_string())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::Refused(why) if why.contains("--allow-exec")),
-        "{error}"
-    );
+    let error = Bench::new().unwrap().run("exec", &sh("true").to_string()).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused(why) if why.contains("--allow-exec")), "{error}");
 }
 
 #[tokio::test]
 async fn a_program_gets_its_arguments_and_input_and_gives_its_output() {
     let table = [
-        (
-            json!({"command": "echo", "args": ["$HOME", "a  b", ";ls"]}),
-            "$HOME a  b ;ls\n",
-        ),
+        (json!({"command": "echo", "args": ["$HOME", "a  b", ";ls"]}), "$HOME a  b ;ls\n"),
         (json!({"argv": ["echo", "-n", "x"]}), "x"),
         (json!({"command": "cat", "stdin": "héllo"}), "héllo"),
         (json!({"command": "cat"}), ""),
-        (
-            json!({"command": "true", "stdin": "x".repeat(1_000_000)}),
-            "",
-        ),
-        (
-            json!({"command": "/bin/sh", "args": ["-c", "echo $A"], "env": {"A": "1 2"}}),
-            "1 2\n",
-        ),
+        (json!({"command": "true", "stdin": "x".repeat(1_000_000)}), ""),
+        (json!({"command": "/bin/sh", "args": ["-c", "echo $A"], "env": {"A": "1 2"}}), "1 2\n"),
     ];
     for (parameters, stdout) in table {
         let output = run(&bench(), parameters).await.unwrap();
-        assert_eq!(
-            output,
-            json!({"exit_code": 0, "stdout": stdout, "stderr": ""})
-        );
+        assert_eq!(output, json!({"exit_code": 0, "stdout": stdout, "stderr": ""}));
     }
 }
 
 #[tokio::test]
 async fn the_environment_is_clean_and_the_folder_is_the_attempts_own() {
     let bench = bench();
-    let output = run(&bench, json!({"command": "env", "env": {"A": "1"}}))
-        .await
-        .unwrap();
+    let output = run(&bench, json!({"command": "env", "env": {"A": "1"}})).await.unwrap();
     let mut lines: Vec<_> = output["stdout"].as_str().unwrap().lines().collect();
     lines.sort_unstable();
     let scratch = bench.scratch().display();
@@ -119,10 +95,7 @@ async fn the_environment_is_clean_and_the_folder_is_the_attempts_own() {
     let path = "PATH=/usr/local/bin:/usr/bin:/bin";
     assert_eq!(lines, ["A=1", &home, "LANG=C.UTF-8", path, &temporary]);
     let output = run(&bench, json!({"command": "pwd"})).await.unwrap();
-    assert_eq!(
-        output["stdout"].as_str().unwrap().trim_end(),
-        scratch.to_string()
-    );
+    assert_eq!(output["stdout"].as_str().unwrap().trim_end(), scratch.to_string());
 }
 
 async fn refused(parameters: Value, expected: &str) {
@@ -139,14 +112,8 @@ async fn what_to_start_is_said_once() {
         (json!({"argv": ["true"], "args": ["x"]}), "not both"),
         (json!({"argv": []}), "is empty"),
         (json!({"command": ""}), "is empty"),
-        (
-            json!({"command": "true", "shell": true}),
-            "unknown field `shell`",
-        ),
-        (
-            json!({"command": "true", "max_output_bytes": 99_000_000}),
-            "`max_output_bytes`",
-        ),
+        (json!({"command": "true", "shell": true}), "unknown field `shell`"),
+        (json!({"command": "true", "max_output_bytes": 99_000_000}), "`max_output_bytes`"),
     ];
     for (parameters, expected) in table {
         refused(parameters, expected).await;
@@ -155,21 +122,8 @@ async fn what_to_start_is_said_once() {
 
 #[tokio::test]
 async fn a_program_is_a_plain_name_or_an_absolute_path() {
-    for program in [
-        "../../bin/sh",
-        "./x",
-        "bin/x",
-        "/bin/../bin/sh",
-        ".",
-        "..",
-        "/",
-        "true/",
-    ] {
-        refused(
-            json!({"command": program}),
-            "neither a plain name nor an absolute path",
-        )
-        .await;
+    for program in ["../../bin/sh", "./x", "bin/x", "/bin/../bin/sh", ".", "..", "/", "true/"] {
+        refused(json!({"command": program}), "neither a plain name nor an absolute path").await;
     }
 }
 
@@ -177,22 +131,10 @@ async fn a_program_is_a_plain_name_or_an_absolute_path() {
 async fn arguments_that_the_system_would_refuse_are_named() {
     let table = [
         (json!({"command": "tr\0ue"}), "`command`: has a NUL"),
-        (
-            json!({"command": "true", "args": ["a\0b"]}),
-            "`args.0`: has a NUL",
-        ),
-        (
-            json!({"command": "true", "env": {"A": "\0"}}),
-            "`env.A`: has a NUL",
-        ),
-        (
-            json!({"command": "true", "args": ["x".repeat(10_000_000)]}),
-            "use `stdin` or a file",
-        ),
-        (
-            json!({"command": "true", "args": vec!["x".repeat(100_000); 11]}),
-            "use `stdin`",
-        ),
+        (json!({"command": "true", "args": ["a\0b"]}), "`args.0`: has a NUL"),
+        (json!({"command": "true", "env": {"A": "\0"}}), "`env.A`: has a NUL"),
+        (json!({"command": "true", "args": ["x".repeat(10_000_000)]}), "use `stdin` or a file"),
+        (json!({"command": "true", "args": vec!["x".repeat(100_000); 11]}), "use `stdin`"),
     ];
     for (parameters, expected) in table {
         refused(parameters, expected).await;
@@ -201,42 +143,18 @@ async fn arguments_that_the_system_would_refuse_are_named() {
 
 #[tokio::test]
 async fn variables_that_change_what_a_program_loads_are_refused() {
-    let loaders = [
-        "LD_PRELOAD",
-        "ld_library_path",
-        "DYLD_INSERT_LIBRARIES",
-        "PATH",
-        "BASH_ENV",
-    ];
+    let loaders = ["LD_PRELOAD", "ld_library_path", "DYLD_INSERT_LIBRARIES", "PATH", "BASH_ENV"];
     for name in loaders {
-        refused(
-            json!({"command": "true", "env": {name: "x"}}),
-            "may not be set",
-        )
-        .await;
+        refused(json!({"command": "true", "env": {name: "x"}}), "may not be set").await;
     }
     for name in ["A=B", "", "1A", "A B", "é"] {
-        refused(
-            json!({"command": "true", "env": {name: "x"}}),
-            "letters, digits",
-        )
-        .await;
+        refused(json!({"command": "true", "env": {name: "x"}}), "letters, digits").await;
     }
 }
 
 #[tokio::test]
 async fn an_output_is_a_path_inside_the_folder() {
-    for path in [
-        "../x",
-        "/x",
-        "a/./b",
-        "a/../../b",
-        "a\\..\\b",
-        "",
-        "a//b",
-        "a/",
-        "a\0",
-    ] {
+    for path in ["../x", "/x", "a/./b", "a/../../b", "a\\..\\b", "", "a//b", "a/", "a\0"] {
         refused(json!({"command": "true", "outputs": [path]}), "`outputs.0`").await;
     }
 }
@@ -244,9 +162,7 @@ async fn an_output_is_a_path_inside_the_folder() {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_not_tried_again() {
     for program in ["no-such-program-here", "/no/such/program", "/etc/passwd"] {
-        let error = run(&bench(), json!({"command": program}))
-            .await
-            .unwrap_err();
+        let error = run(&bench(), json!({"command": program})).await.unwrap_err();
         assert!(error.to_string().contains(program), "{error}");
         assert!(!error.retryable(), "{error}");
     }
@@ -255,10 +171,7 @@ async fn a_program_that_is_not_there_is_not_tried_again() {
 #[tokio::test]
 async fn an_exit_code_or_a_signal_is_a_failure_that_tells_why() {
     let table = [
-        (
-            "echo bad >&2; exit 3",
-            "`/bin/sh` ended with exit code 3; stderr: bad",
-        ),
+        ("echo bad >&2; exit 3", "`/bin/sh` ended with exit code 3; stderr: bad"),
         ("exit 4", "`/bin/sh` ended with exit code 4"),
         ("kill -KILL $$", "`/bin/sh` was ended by SIGKILL (9)"),
         ("kill -SEGV $$", "`/bin/sh` was ended by SIGSEGV (11)"),
@@ -267,9 +180,7 @@ async fn an_exit_code_or_a_signal_is_a_failure_that_tells_why() {
         let error = run(&bench(), sh(script)).await.unwrap_err();
         assert_eq!(error, Error::failed(expected));
     }
-    let error = run(&bench(), sh("yes x | head -c 100000 >&2; exit 1"))
-        .await
-        .unwrap_err();
+    let error = run(&bench(), sh("yes x | head -c 100000 >&2; exit 1")).await.unwrap_err();
     assert!(error.to_string().len() < 2200);
     let expected = json!({"argv": ["/bin/sh", "-c", "exit 3"], "expect_exit": [3]});
     assert_eq!(run(&bench(), expected).await.unwrap()["exit_code"], 3);
@@ -365,9 +276,7 @@ async fn a_dropped_attempt_leaves_no_process() {
 async fn a_program_that_ended_leaves_no_child_behind() {
     let bench = bench();
     let begun = Instant::now();
-    let output = run(&bench, sh("echo $$ > group; sleep 1000 & echo done"))
-        .await
-        .unwrap();
+    let output = run(&bench, sh("echo $$ > group; sleep 1000 & echo done")).await.unwrap();
     assert_eq!(output["stdout"], "done\n");
     assert!(begun.elapsed() < Duration::from_secs(2));
     assert!(gone(group(&bench, "group").await).await);

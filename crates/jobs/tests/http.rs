@@ -14,10 +14,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 fn bench() -> Bench {
     jobs::link();
-    let permissions = Permissions {
-        allow_private_addresses: true,
-        ..Permissions::default()
-    };
+    let permissions = Permissions { allow_private_addresses: true, ..Permissions::default() };
     Bench::new().unwrap().with_permissions(permissions)
 }
 
@@ -28,10 +25,7 @@ async fn run(parameters: Value) -> Result<Value, Error> {
 
 async fn answering(template: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(wiremock::matchers::any())
-        .respond_with(template)
-        .mount(&server)
-        .await;
+    Mock::given(wiremock::matchers::any()).respond_with(template).mount(&server).await;
     server
 }
 
@@ -42,16 +36,9 @@ async fn a_request_is_sent_as_it_is_written() {
         .and(path("/a"))
         .and(header("x-a", "1"))
         .and(header("content-type", "application/json"))
-        .and(header(
-            "idempotency-key",
-            "00000000000000000000000000000001-0",
-        ))
+        .and(header("idempotency-key", "00000000000000000000000000000001-0"))
         .and(body_string(r#"{"b": 1}"#))
-        .respond_with(
-            ResponseTemplate::new(201)
-                .insert_header("x-b", "2")
-                .set_body_string("hi"),
-        )
+        .respond_with(ResponseTemplate::new(201).insert_header("x-b", "2").set_body_string("hi"))
         .mount(&server)
         .await;
     let parameters = format!(
@@ -69,12 +56,8 @@ async fn a_request_is_sent_as_it_is_written() {
 #[tokio::test]
 async fn the_author_may_choose_the_key_and_the_method_follows_the_body() {
     let server = answering(ResponseTemplate::new(200)).await;
-    run(json!({"url": server.uri(), "headers": {"Idempotency-Key": "mine"}}))
-        .await
-        .unwrap();
-    run(json!({"url": server.uri(), "body": "x"}))
-        .await
-        .unwrap();
+    run(json!({"url": server.uri(), "headers": {"Idempotency-Key": "mine"}})).await.unwrap();
+    run(json!({"url": server.uri(), "body": "x"})).await.unwrap();
     let requests: Vec<Request> = server.received_requests().await.unwrap();
     assert_eq!(requests[0].headers["idempotency-key"], "mine");
     assert_eq!(requests[0].method.as_str(), "GET");
@@ -87,13 +70,7 @@ async fn a_body_takes_the_form_that_fits_it() {
     let exact = r#"{"n": 1e400, "m": 10000000000000000000000000000000000000000}"#;
     let table: [(&str, &[u8], &str, &str, &str); 9] = [
         ("application/json", exact.as_bytes(), "auto", exact, "json"),
-        (
-            "application/problem+json; charset=utf-8",
-            b" [1]\n",
-            "auto",
-            "[1]",
-            "json",
-        ),
+        ("application/problem+json; charset=utf-8", b" [1]\n", "auto", "[1]", "json"),
         ("application/json", b"{oops", "auto", "\"{oops\"", "text"),
         ("text/plain", b"[1]", "auto", "\"[1]\"", "text"),
         ("text/plain", b"[1]", "json", "[1]", "json"),
@@ -107,41 +84,22 @@ async fn a_body_takes_the_form_that_fits_it() {
         let parameters = json!({"url": server.uri(), "response": form}).to_string();
         let output = bench().run("http", &parameters).await.unwrap();
         let expected = format!(r#""body":{expected},"encoding":"{encoding}""#);
-        assert!(
-            output.text().contains(&expected),
-            "{} lacks {expected}",
-            output.text()
-        );
+        assert!(output.text().contains(&expected), "{} lacks {expected}", output.text());
     }
     let server = answering(ResponseTemplate::new(200).set_body_string("oops")).await;
-    let error = run(json!({"url": server.uri(), "response": "json"}))
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("not JSON") && !error.retryable(),
-        "{error}"
-    );
+    let error = run(json!({"url": server.uri(), "response": "json"})).await.unwrap_err();
+    assert!(error.to_string().contains("not JSON") && !error.retryable(), "{error}");
 }
 
 #[tokio::test]
 async fn a_status_decides_whether_to_try_again() {
-    let table = [
-        (500, true),
-        (503, true),
-        (429, true),
-        (408, true),
-        (400, false),
-        (404, false),
-    ];
+    let table = [(500, true), (503, true), (429, true), (408, true), (400, false), (404, false)];
     for (status, retryable) in table {
         let server = answering(ResponseTemplate::new(status).set_body_string("why")).await;
         let error = run(json!({"url": server.uri()})).await.unwrap_err();
         assert_eq!(error.retryable(), retryable, "{error}");
         let text = error.to_string();
-        assert!(
-            text.contains(&status.to_string()) && text.ends_with(": why"),
-            "{text}"
-        );
+        assert!(text.contains(&status.to_string()) && text.ends_with(": why"), "{text}");
         let expecting = json!({"url": server.uri(), "expect_status": [status]});
         assert_eq!(run(expecting).await.unwrap()["status"], status);
     }
@@ -150,16 +108,9 @@ async fn a_status_decides_whether_to_try_again() {
 #[tokio::test]
 async fn an_answer_that_is_too_long_is_a_failure_for_good() {
     let server = answering(ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 5000])).await;
-    let error = run(json!({"url": server.uri(), "max_bytes": 4999}))
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("max_bytes (4999)") && !error.retryable(),
-        "{error}"
-    );
-    let output = run(json!({"url": server.uri(), "max_bytes": 5000}))
-        .await
-        .unwrap();
+    let error = run(json!({"url": server.uri(), "max_bytes": 4999})).await.unwrap_err();
+    assert!(error.to_string().contains("max_bytes (4999)") && !error.retryable(), "{error}");
+    let output = run(json!({"url": server.uri(), "max_bytes": 5000})).await.unwrap();
     assert_eq!(output["body"].as_str().unwrap().len(), 5000);
 }
 
@@ -167,35 +118,17 @@ async fn an_answer_that_is_too_long_is_a_failure_for_good() {
 async fn redirects_are_followed_only_when_asked_for_and_not_for_ever() {
     let server = MockServer::start().await;
     let to = |place: &str| ResponseTemplate::new(302).insert_header("location", place);
-    Mock::given(path("/a"))
-        .respond_with(to("/b"))
-        .mount(&server)
-        .await;
-    Mock::given(path("/b"))
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
-    Mock::given(path("/loop"))
-        .respond_with(to("/loop"))
-        .mount(&server)
-        .await;
-    Mock::given(path("/file"))
-        .respond_with(to("file:///etc/passwd"))
-        .mount(&server)
-        .await;
+    Mock::given(path("/a")).respond_with(to("/b")).mount(&server).await;
+    Mock::given(path("/b")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    Mock::given(path("/loop")).respond_with(to("/loop")).mount(&server).await;
+    Mock::given(path("/file")).respond_with(to("file:///etc/passwd")).mount(&server).await;
     let url = |place: &str| format!("{}{place}", server.uri());
     assert_eq!(run(json!({"url": url("/a")})).await.unwrap()["status"], 302);
     let following = |place: &str| json!({"url": url(place), "follow_redirects": true});
     assert_eq!(run(following("/a")).await.unwrap()["status"], 200);
     let error = run(following("/loop")).await.unwrap_err();
-    assert!(
-        error.to_string().contains("redirects") && !error.retryable(),
-        "{error}"
-    );
-    assert!(matches!(
-        run(following("/file")).await,
-        Err(Error::Refused(_))
-    ));
+    assert!(error.to_string().contains("redirects") && !error.retryable(), "{error}");
+    assert!(matches!(run(following("/file")).await, Err(Error::Refused(_))));
 }
 
 #[tokio::test]
@@ -203,21 +136,10 @@ async fn addresses_that_are_not_public_get_no_packet() {
     jobs::link();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let hosts = [
-        "127.0.0.1",
-        "127.1",
-        "0x7f.1",
-        "2130706433",
-        "[::ffff:127.0.0.1]",
-        "localhost",
-    ];
+    let hosts = ["127.0.0.1", "127.1", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]", "localhost"];
     for host in hosts {
         let parameters = json!({"url": format!("http://{host}:{port}/")}).to_string();
-        let error = Bench::new()
-            .unwrap()
-            .run("http", &parameters)
-            .await
-            .unwrap_err();
+        let error = Bench::new().unwrap().run("http", &parameters).await.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{host}: {error}");
     }
     let waited = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
@@ -229,36 +151,24 @@ async fn faults_of_the_road_may_pass_and_are_told_with_their_cause() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = run(json!({"url": format!("http://{address}/")}))
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("refused") && error.retryable(),
-        "{error}"
-    );
+    let error = run(json!({"url": format!("http://{address}/")})).await.unwrap_err();
+    assert!(error.to_string().contains("refused") && error.retryable(), "{error}");
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.read_u8().await.unwrap();
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await.unwrap();
     });
-    let error = run(json!({"url": format!("http://{address}/")}))
-        .await
-        .unwrap_err();
+    let error = run(json!({"url": format!("http://{address}/")})).await.unwrap_err();
     assert!(error.retryable(), "{error}");
 }
 
 #[tokio::test]
 async fn a_silent_server_is_left_in_time() {
     let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
-    let error = run(json!({"url": server.uri(), "timeout_seconds": 1}))
-        .await
-        .unwrap_err();
+    let error = run(json!({"url": server.uri(), "timeout_seconds": 1})).await.unwrap_err();
     assert_eq!(error, Error::failed("no answer within 1 s"));
     let bench = bench();
     let parameters = json!({"url": server.uri()}).to_string();
@@ -274,38 +184,14 @@ async fn a_silent_server_is_left_in_time() {
 async fn wrong_parameters_are_named() {
     let table = [
         (json!({}), "missing field `url`"),
-        (
-            json!({"url": "http://a.example", "methd": "GET"}),
-            "unknown field `methd`",
-        ),
-        (
-            json!({"url": "http://a.example", "method": "CONNECT"}),
-            "`method`",
-        ),
-        (
-            json!({"url": "http://a.example", "timeout_seconds": 0}),
-            "`timeout_seconds`",
-        ),
-        (
-            json!({"url": "http://a.example", "max_bytes": 1_000_000_000}),
-            "`max_bytes`",
-        ),
-        (
-            json!({"url": "http://a.example", "expect_status": [99]}),
-            "`expect_status`",
-        ),
-        (
-            json!({"url": "http://a.example", "body": "", "json": 1}),
-            "not both",
-        ),
-        (
-            json!({"url": "http://a.example", "headers": {"A": "b\r\nC: d"}}),
-            "`headers.A`",
-        ),
-        (
-            json!({"url": "http://a.example", "headers": {"Host": "b"}}),
-            "`headers.Host`",
-        ),
+        (json!({"url": "http://a.example", "methd": "GET"}), "unknown field `methd`"),
+        (json!({"url": "http://a.example", "method": "CONNECT"}), "`method`"),
+        (json!({"url": "http://a.example", "timeout_seconds": 0}), "`timeout_seconds`"),
+        (json!({"url": "http://a.example", "max_bytes": 1_000_000_000}), "`max_bytes`"),
+        (json!({"url": "http://a.example", "expect_status": [99]}), "`expect_status`"),
+        (json!({"url": "http://a.example", "body": "", "json": 1}), "not both"),
+        (json!({"url": "http://a.example", "headers": {"A": "b\r\nC: d"}}), "`headers.A`"),
+        (json!({"url": "http://a.example", "headers": {"Host": "b"}}), "`headers.Host`"),
     ];
     for (parameters, expected) in table {
         let error = run(parameters).await.unwrap_err();

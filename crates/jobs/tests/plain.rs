@@ -16,12 +16,8 @@ fn bench() -> Bench {
 #[tokio::test]
 async fn echo_changes_no_byte() {
     let exact = r#"{"z": 10000000000000000000000000000000000000000, "a":[1e400,-0.0 , "\u00e9"]}"#;
-    for (given, expected) in [
-        (exact, exact),
-        ("null", "{}"),
-        ("-0.0", "-0.0"),
-        ("\"a\"", "\"a\""),
-    ] {
+    for (given, expected) in [(exact, exact), ("null", "{}"), ("-0.0", "-0.0"), ("\"a\"", "\"a\"")]
+    {
         assert_eq!(bench().run("echo", given).await.unwrap().text(), expected);
     }
 }
@@ -30,19 +26,12 @@ async fn echo_changes_no_byte() {
 async fn sleep_waits_as_long_as_it_is_told() {
     let table = [
         (r#"{"ms": 150}"#, 150, "null"),
-        (
-            r#"{"seconds": 0.25, "output": {"n": 1e400}}"#,
-            250,
-            r#"{"n": 1e400}"#,
-        ),
+        (r#"{"seconds": 0.25, "output": {"n": 1e400}}"#, 250, r#"{"n": 1e400}"#),
         (r#"{"ms": 0}"#, 0, "null"),
     ];
     for (parameters, ms, output) in table {
         let begun = Instant::now();
-        assert_eq!(
-            bench().run("sleep", parameters).await.unwrap().text(),
-            output
-        );
+        assert_eq!(bench().run("sleep", parameters).await.unwrap().text(), output);
         let lasted = begun.elapsed();
         let expected = Duration::from_millis(ms)..Duration::from_secs(5);
         assert!(expected.contains(&lasted), "{parameters}: {lasted:?}");

@@ -15,19 +15,12 @@ fn bench() -> Bench {
     let text = |text: &str| Json::from_text(text).unwrap();
     Bench::new()
         .unwrap()
-        .with_output(
-            "a",
-            text(r#"[{"k": "x", "n": 1}, {"k": "y", "n": 2}, {"n": 3}]"#),
-        )
+        .with_output("a", text(r#"[{"k": "x", "n": 1}, {"k": "y", "n": 2}, {"n": 3}]"#))
         .with_output("b \"q\"", text("1e400"))
 }
 
 async fn run(parameters: &str) -> Result<String, Error> {
-    Ok(bench()
-        .run("transform", parameters)
-        .await?
-        .text()
-        .to_owned())
+    Ok(bench().run("transform", parameters).await?.text().to_owned())
 }
 
 #[tokio::test]
@@ -39,23 +32,11 @@ async fn steps_filter_map_reduce_and_rewrite_in_this_order() {
         (r#"{"input": [1], "filter": "empty"}"#, "[]"),
         (r#"{"input": [1,2], "map": "., . * 10"}"#, "[1,10,2,20]"),
         (r#"{"input": [1,2,3], "reduce": ". + $item"}"#, "6"),
-        (
-            r#"{"input": [1,2,3], "reduce": {"update": ". + $item"}}"#,
-            "6",
-        ),
-        (
-            r#"{"input": ["b"], "reduce": {"init": {}, "update": ".[$item] += 1"}}"#,
-            r#"{"b":1}"#,
-        ),
-        (
-            r#"{"input": [], "reduce": {"init": 1e400, "update": "."}}"#,
-            "1e400",
-        ),
+        (r#"{"input": [1,2,3], "reduce": {"update": ". + $item"}}"#, "6"),
+        (r#"{"input": ["b"], "reduce": {"init": {}, "update": ".[$item] += 1"}}"#, r#"{"b":1}"#),
+        (r#"{"input": [], "reduce": {"init": 1e400, "update": "."}}"#, "1e400"),
         (r#"{"input": {"a": [5,6]}, "expression": ".a | add"}"#, "11"),
-        (
-            r#"{"input_from_dependency": "a", "map": ".n", "expression": "add"}"#,
-            "6",
-        ),
+        (r#"{"input_from_dependency": "a", "map": ".n", "expression": "add"}"#, "6"),
         (
             r#"{"input_from_dependency": "a", "filter_key": "k", "filter_value": "y"}"#,
             r#"[{"k":"y","n":2}]"#,
@@ -68,10 +49,7 @@ async fn steps_filter_map_reduce_and_rewrite_in_this_order() {
         (r#"{"expression": "keys"}"#, r#"["a","b \"q\""]"#),
         (r#"{"expression": ".[\"b \\\"q\\\"\"]"}"#, "1e400"),
         (r#"{"input": [{"def": 1}], "map": ".def"}"#, "[1]"),
-        (
-            r#"{"input": 1, "expression": "{def: .} | .def as $x | $x"}"#,
-            "1",
-        ),
+        (r#"{"input": 1, "expression": "{def: .} | .def as $x | $x"}"#, "1"),
         (r#"{"input": null}"#, "null"),
         (
             r#"{"input": [{"a": null}, {}], "filter_key": "a", "filter_value": null}"#,
@@ -79,16 +57,10 @@ async fn steps_filter_map_reduce_and_rewrite_in_this_order() {
         ),
     ];
     for (parameters, expected) in table {
-        assert_eq!(
-            run(parameters).await.as_deref(),
-            Ok(expected),
-            "{parameters}"
-        );
+        assert_eq!(run(parameters).await.as_deref(), Ok(expected), "{parameters}");
     }
     let exact = format!(r#"{{"a":[{big},1e400,-0.0,"\u00e9"]}}"#);
-    let output = run(&format!(r#"{{"input": {exact}, "expression": "."}}"#))
-        .await
-        .unwrap();
+    let output = run(&format!(r#"{{"input": {exact}, "expression": "."}}"#)).await.unwrap();
     assert_eq!(output, format!(r#"{{"a":[{big},1e400,-0.0,"é"]}}"#));
 }
 
@@ -101,17 +73,11 @@ async fn loops_of_the_standard_library_still_work() {
         ("[limit(3; repeat(1))]", "[1,1,1]"),
         ("[1 | while(. < 9; . * 2)]", "[1,2,4,8]"),
         ("1 | until(. > 9; . * 2)", "16"),
-        (
-            "[[1, [2]] | recurse(if type == \"array\" then .[] else empty end)] | length",
-            "4",
-        ),
+        ("[[1, [2]] | recurse(if type == \"array\" then .[] else empty end)] | length", "4"),
         ("[[1, [2]] | ..] | length", "4"),
         ("[paths]", "[[\"a\"]]"),
         ("[path(recurse(.[]?))]", "[[],[\"a\"]]"),
-        (
-            "walk(if type == \"number\" then . + 1 else . end)",
-            r#"{"a":2}"#,
-        ),
+        ("walk(if type == \"number\" then . + 1 else . end)", r#"{"a":2}"#),
         ("[1, [2, [3]]] | flatten", "[1,2,3]"),
         ("\"a,b\" | split(\",\") | join(\"-\")", "\"a-b\""),
         ("\"a1b22\" | [scan(\"[0-9]+\")]", r#"["1","22"]"#),
@@ -120,25 +86,15 @@ async fn loops_of_the_standard_library_still_work() {
     ];
     for (expression, expected) in table {
         let parameters = json!({"input": {"a": 1}, "expression": expression}).to_string();
-        assert_eq!(
-            run(&parameters).await.as_deref(),
-            Ok(expected),
-            "{expression}"
-        );
+        assert_eq!(run(&parameters).await.as_deref(), Ok(expected), "{expression}");
     }
 }
 
 async fn refused(parameters: &str, place: &str, expected: &str) {
     let error = run(parameters).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Parameter { .. }),
-        "{parameters}: {error}"
-    );
+    assert!(matches!(error, Error::Parameter { .. }), "{parameters}: {error}");
     let text = error.to_string();
-    assert!(
-        text.contains(place) && text.contains(expected),
-        "{parameters}: {text}"
-    );
+    assert!(text.contains(place) && text.contains(expected), "{parameters}: {text}");
 }
 
 #[tokio::test]
@@ -148,10 +104,7 @@ async fn a_wrong_expression_is_named_with_the_place_of_its_fault() {
         ("\n  .a | nope(1)", "no filter `nope` at line 2, column 8"),
         ("(1", "closing parenthesis"),
         ("$item", "no variable `$item`"),
-        (
-            "1 | def f: 1 + f; f",
-            "defines a function at line 1, column 5; use built-in",
-        ),
+        ("1 | def f: 1 + f; f", "defines a function at line 1, column 5; use built-in"),
         (r#""\(def f: f; f)""#, "defines a function"),
         ("[def f: f; f]", "defines a function"),
         ("env", "no filter `env`"),
@@ -165,12 +118,7 @@ async fn a_wrong_expression_is_named_with_the_place_of_its_fault() {
             refused(&parameters, &format!("`{step}`"), expected).await;
         }
     }
-    refused(
-        r#"{"reduce": {"update": "+"}}"#,
-        "`reduce.update`",
-        "is not a jq expression",
-    )
-    .await;
+    refused(r#"{"reduce": {"update": "+"}}"#, "`reduce.update`", "is not a jq expression").await;
 }
 
 #[tokio::test]
@@ -179,21 +127,9 @@ async fn parameters_that_do_not_go_together_are_named() {
         (r#"{"reduce": 1}"#, "`reduce`", "invalid type"),
         (r#"{"filter_key": "a"}"#, "`filter_value`", "is missing"),
         (r#"{"filter_value": "a"}"#, "`filter_key`", "is missing"),
-        (
-            r#"{"input": 1, "input_from_dependency": "a"}"#,
-            "`input`",
-            "not both",
-        ),
-        (
-            r#"{"input_from_dependency": "z"}"#,
-            "`input_from_dependency`",
-            "there are `a`",
-        ),
-        (
-            r#"{"map": "."}"#,
-            "`map`",
-            "works on an array, and its input is an object",
-        ),
+        (r#"{"input": 1, "input_from_dependency": "a"}"#, "`input`", "not both"),
+        (r#"{"input_from_dependency": "z"}"#, "`input_from_dependency`", "there are `a`"),
+        (r#"{"map": "."}"#, "`map`", "works on an array, and its input is an object"),
         (r#"{"fliter": "."}"#, "parameters", "unknown field `fliter`"),
     ];
     for (parameters, place, expected) in table {
@@ -219,10 +155,7 @@ async fn what_goes_wrong_while_it_runs_is_a_failure_for_good() {
         let parameters = json!({"input": 1, "expression": expression}).to_string();
         let error = run(&parameters).await.unwrap_err();
         assert!(!error.retryable(), "{expression}: {error}");
-        assert!(
-            error.to_string().contains(expected),
-            "{expression}: {error}"
-        );
+        assert!(error.to_string().contains(expected), "{expression}: {error}");
     }
 }
 
@@ -246,16 +179,10 @@ async fn deep_values_do_not_end_the_process() {
     let error = run(&format!(r#"{{"input": {deep}}}"#)).await.unwrap_err();
     assert!(error.to_string().contains("nests 1001 deep"), "{error}");
     let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
-    assert_eq!(
-        run(&format!(r#"{{"input": {deep}}}"#)).await.as_ref(),
-        Ok(&deep)
-    );
+    assert_eq!(run(&format!(r#"{{"input": {deep}}}"#)).await.as_ref(), Ok(&deep));
     let built = json!({"input": 1, "expression": "reduce range(50000) as $i (0; [.])"});
     let error = run(&built.to_string()).await.unwrap_err();
-    assert!(
-        error.to_string().contains("nests over 1000 deep"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("nests over 1000 deep"), "{error}");
     let code = format!("{}1{}", "(".repeat(8000), ")".repeat(8000));
     let parameters = json!({"input": 1, "expression": code}).to_string();
     assert_eq!(run(&parameters).await.as_deref(), Ok("1"));

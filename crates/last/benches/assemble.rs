@@ -18,11 +18,7 @@ fn text() -> String {
     let mut text = String::from("{\"id\":\"b\",\"title\":\"B\",\"tasks\":[");
     for index in 0..TASKS {
         let comma = if index == 0 { "" } else { "," };
-        let before = if index < 1000 {
-            String::new()
-        } else {
-            format!("\"t{}\"", index - 1000)
-        };
+        let before = if index < 1000 { String::new() } else { format!("\"t{}\"", index - 1000) };
         let _ = write!(
             text,
             "{comma}{{\"id\":\"t{index}\",\"description\":\"d\",\"dependencies\":[{before}]}}"
@@ -47,21 +43,9 @@ fn told(task: TaskIndex) -> TaskFacts {
         run_ms: 1,
         log: vec![],
     };
-    let verdict = Stored {
-        sequence: Sequence(1),
-        at,
-        body: verdict,
-    };
-    let attempts = vec![AttemptFacts {
-        ready_at: at,
-        verdict,
-        perturbation: None,
-    }];
-    TaskFacts {
-        end: TaskEnd::Completed,
-        decided_at: at,
-        attempts,
-    }
+    let verdict = Stored { sequence: Sequence(1), at, body: verdict };
+    let attempts = vec![AttemptFacts { ready_at: at, verdict, perturbation: None }];
+    TaskFacts { end: TaskEnd::Completed, decided_at: at, attempts }
 }
 
 fn benchmarks(criterion: &mut Criterion) {
@@ -74,10 +58,7 @@ fn benchmarks(criterion: &mut Criterion) {
         persona: None,
         started: Timestamp(1_795_243_200_000),
         finished: Timestamp(1_795_243_400_000),
-        counts: Counts {
-            completed: TASKS,
-            ..Counts::default()
-        },
+        counts: Counts { completed: TASKS, ..Counts::default() },
         cancelled: None,
         chaos: None,
         durability: "none",

@@ -108,27 +108,18 @@ pub fn assemble<E>(
     task: &mut dyn FnMut(TaskIndex) -> Result<TaskFacts, E>,
 ) -> Result<Assembled, AssembleError<E>> {
     let file = run.alt.file();
-    let mut told = Told {
-        spans: Vec::with_capacity(file.tasks.len()),
-        ..Told::default()
-    };
+    let mut told = Told { spans: Vec::with_capacity(file.tasks.len()), ..Told::default() };
     let head = head::head(run);
     let mut sheet = Sheet::new(out);
     head::write(&mut sheet, &head)?;
 
     sheet.open("task_results", '{')?;
     for (index, entry) in (0_u32..).map(TaskIndex).zip(&file.tasks) {
-        let facts = task(index).map_err(|source| AssembleError::Task {
-            id: entry.id.clone(),
-            source,
-        })?;
+        let facts =
+            task(index).map_err(|source| AssembleError::Task { id: entry.id.clone(), source })?;
         let tried = !facts.attempts.is_empty();
-        let result = task::result(run, index, facts, &mut told).map_err(|message| {
-            AssembleError::Contradiction {
-                id: entry.id.clone(),
-                message,
-            }
-        })?;
+        let result = task::result(run, index, facts, &mut told)
+            .map_err(|message| AssembleError::Contradiction { id: entry.id.clone(), message })?;
         sheet.field(&result.task_id, &result)?;
         told.highlights.task(&result);
         told.spans.push(Span::of(&result, tried));
@@ -158,12 +149,7 @@ pub fn assemble<E>(
 impl Span {
     const fn of(result: &TaskResult, tried: bool) -> Self {
         let (start, end) = (result.start_time.0, result.end_time.0);
-        Self {
-            status: result.status,
-            tried,
-            start,
-            end,
-        }
+        Self { status: result.status, tried, start, end }
     }
 }
 
@@ -174,11 +160,7 @@ fn check_counts<E>(run: &RunFacts<'_>, spans: &[Span]) -> Result<(), AssembleErr
         let found = spans.iter().filter(|span| span.status == status).count();
         let found = u32::try_from(found).unwrap_or(u32::MAX);
         if said != found {
-            return Err(AssembleError::Counts {
-                status: status.name(),
-                said,
-                found,
-            });
+            return Err(AssembleError::Counts { status: status.name(), said, found });
         }
     }
     Ok(())
@@ -225,11 +207,7 @@ pub(crate) fn node_id(task: TaskIndex) -> String {
 /// The text of `summary.txt` from a LAST that was read.
 pub(crate) fn highlights(last: &LastFile) -> Highlights {
     let mut highlights = Highlights::default();
-    last.task_results
-        .iter()
-        .for_each(|task| highlights.task(task));
-    last.artifacts
-        .iter()
-        .for_each(|artifact| highlights.artifact(artifact));
+    last.task_results.iter().for_each(|task| highlights.task(task));
+    last.artifacts.iter().for_each(|artifact| highlights.artifact(artifact));
     highlights
 }

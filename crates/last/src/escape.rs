@@ -2,39 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// `text` with all that could steer a terminal or hide from a reader written as `\u{…}`.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push(' '),
-            _ if c.is_control() || hidden(c) => {
-                // Writing to a string cannot fail.
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-            }
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-/// Characters that turn the reading direction, take no room or are no characters at all.
-const fn hidden(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{fffe}'..='\u{ffff}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
-}
+pub(crate) use alt::visible;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// [`visible`] text of at most `columns` terminal columns; `…` tells of a cut.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
@@ -47,7 +16,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut used = 1;
     for c in text.chars() {
-        used += char_width(c);
+        used += c.width().unwrap_or(0);
         if used > columns {
             break;
         }
@@ -59,23 +28,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 
 /// Terminal columns of `text`.
 pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
-}
-
-/// Columns of `c`: two for East Asian scripts and pictures.
-const fn char_width(c: char) -> usize {
-    match c {
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    }
+    text.width()
 }
 
 /// Text or an attribute value in XML.
@@ -121,14 +74,8 @@ mod tests {
     fn nothing_steers_what_it_is_shown_in() {
         let hostile = "a\u{1b}[31m\"<b>&'\\]\u{202e}\n#;`";
         assert_eq!(visible(hostile), "a\\u{1b}[31m\"<b>&'\\]\\u{202e}\\n#;`");
-        assert_eq!(
-            xml(hostile),
-            "a\\u{1b}[31m&quot;&lt;b&gt;&amp;&#39;\\]\\u{202e}\\n#;`"
-        );
-        assert_eq!(
-            dot(hostile),
-            "a\\\\u{1b}[31m\\\"<b>&'\\\\]\\\\u{202e}\\\\n#;`"
-        );
+        assert_eq!(xml(hostile), "a\\u{1b}[31m&quot;&lt;b&gt;&amp;&#39;\\]\\u{202e}\\n#;`");
+        assert_eq!(dot(hostile), "a\\\\u{1b}[31m\\\"<b>&'\\\\]\\\\u{202e}\\\\n#;`");
         assert_eq!(mermaid("a\"]`"), "a#34;#93;#96;");
     }
 

@@ -130,12 +130,7 @@ pub enum TaskStatus {
 
 impl TaskStatus {
     /// All of them, in the order people read them.
-    pub const ALL: [Self; 4] = [
-        Self::Completed,
-        Self::Failed,
-        Self::Timeout,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 4] = [Self::Completed, Self::Failed, Self::Timeout, Self::Cancelled];
 
     /// The word in the file.
     #[must_use]
@@ -196,11 +191,7 @@ pub struct TaskResult {
     /// Milliseconds its attempts ran, together.
     pub run_ms: u64,
     /// What the job returned; a completed task has this or `output_ref`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schemars(with = "serde_json::Value")]
     pub output: Option<Json>,
     /// Where what the job returned is kept, when it is too large to be here.

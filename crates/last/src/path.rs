@@ -44,11 +44,7 @@ pub(crate) fn artifact_paths<'a>(slug: &str, names: impl Iterator<Item = &'a str
     names
         .map(|name| {
             let safe: Vec<String> = name.split('/').filter_map(safe_component).collect();
-            let base = if safe.is_empty() {
-                "file".to_owned()
-            } else {
-                safe.join("/")
-            };
+            let base = if safe.is_empty() { "file".to_owned() } else { safe.join("/") };
             let mut path = format!("artifacts/{slug}/{base}");
             let mut number = 1_u32;
             while !taken.insert(path.to_lowercase()) {
@@ -86,10 +82,7 @@ fn safe_component(text: &str) -> Option<String> {
 #[must_use]
 pub fn artifact_kind(name: &str) -> (ArtifactType, &'static str) {
     use ArtifactType::{Binary, File, Image, Json, Log, Text};
-    let extension = name
-        .rsplit('/')
-        .next()
-        .and_then(|file| file.rsplit_once('.'));
+    let extension = name.rsplit('/').next().and_then(|file| file.rsplit_once('.'));
     let extension = extension.map_or_else(String::new, |(_, text)| text.to_ascii_lowercase());
     match extension.as_str() {
         "jpg" | "jpeg" => (Image, "image/jpeg"),
@@ -159,24 +152,11 @@ mod tests {
 
     #[test]
     fn an_odd_artifact_name_becomes_a_safe_path() {
-        let names = [
-            "a.txt",
-            "A.TXT",
-            "a.txt",
-            "x/y.png",
-            "../../up",
-            "c:\\d\u{7}",
-            "",
-            "/",
-        ];
+        let names = ["a.txt", "A.TXT", "a.txt", "x/y.png", "../../up", "c:\\d\u{7}", "", "/"];
         let paths = artifact_paths("000001-t", names.into_iter());
-        let expected = [
-            "a.txt", "2~A.TXT", "3~a.txt", "x/y.png", "up", "c__d_", "file", "2~file",
-        ];
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|name| format!("artifacts/000001-t/{name}"))
-            .collect();
+        let expected = ["a.txt", "2~A.TXT", "3~a.txt", "x/y.png", "up", "c__d_", "file", "2~file"];
+        let expected: Vec<_> =
+            expected.iter().map(|name| format!("artifacts/000001-t/{name}")).collect();
         assert_eq!(paths, expected);
     }
 

@@ -39,10 +39,7 @@ type Counts = [u32; 5];
 #[derive(Debug, Clone)]
 enum Shape {
     /// Every task is a box.
-    Full {
-        nodes: Vec<Node>,
-        edges: Vec<(usize, usize)>,
-    },
+    Full { nodes: Vec<Node>, edges: Vec<(usize, usize)> },
     /// Every level, or some neighbouring levels, is a box.
     Folded(Vec<Band>),
 }
@@ -65,20 +62,11 @@ impl Picture {
         let end = |task: TaskIndex| ends.and_then(|ends| ends.get(task.get()).copied());
         let all = (0_u32..).map(TaskIndex).take(graph.len());
         let mut counts = Counts::default();
-        all.clone()
-            .for_each(|task| counts[paint::place(end(task))] += 1);
-        let levels = all
-            .clone()
-            .map(|task| graph.level(task) + 1)
-            .max()
-            .unwrap_or(0);
+        all.clone().for_each(|task| counts[paint::place(end(task))] += 1);
+        let levels = all.clone().map(|task| graph.level(task) + 1).max().unwrap_or(0);
         let passes = all.clone().fold(0_u32, |sum, task| {
             let span = |source: &TaskIndex| graph.level(task) - graph.level(*source);
-            graph
-                .dependencies(task)
-                .iter()
-                .map(span)
-                .fold(sum, u32::saturating_add)
+            graph.dependencies(task).iter().map(span).fold(sum, u32::saturating_add)
         });
         let shape = if graph.len() > NODES || passes > PASSES {
             Shape::Folded(fold::bands(graph, levels, &end))
@@ -89,10 +77,7 @@ impl Picture {
                 status: end(task),
             };
             let into = |task: TaskIndex| {
-                graph
-                    .dependencies(task)
-                    .iter()
-                    .map(move |source| (source.get(), task.get()))
+                graph.dependencies(task).iter().map(move |source| (source.get(), task.get()))
             };
             Shape::Full {
                 nodes: all.clone().map(node).collect(),
@@ -100,14 +85,7 @@ impl Picture {
             }
         };
         let edges = graph.edge_count();
-        Self {
-            title: file.title.clone(),
-            tasks: graph.len(),
-            edges,
-            levels,
-            counts,
-            shape,
-        }
+        Self { title: file.title.clone(), tasks: graph.len(), edges, levels, counts, shape }
     }
 
     /// An SVG document that needs no fonts, scripts or network.

@@ -26,26 +26,20 @@ pub enum ReadError {
 /// With line and column when a field is missing, unknown, twice or of the wrong type.
 pub fn read(bytes: &[u8]) -> Result<LastFile, ReadError> {
     let last: LastFile = serde_json::from_slice(bytes).map_err(|error| {
-        version_of(bytes)
-            .filter(|version| version != VERSION)
-            .map_or_else(
-                || {
-                    let message = error.to_string();
-                    let at = format!(" at line {} column {}", error.line(), error.column());
-                    ReadError::Shape {
-                        line: error.line(),
-                        column: error.column(),
-                        message: message.strip_suffix(&at).unwrap_or(&message).to_owned(),
-                    }
-                },
-                ReadError::Version,
-            )
+        version_of(bytes).filter(|version| version != VERSION).map_or_else(
+            || {
+                let message = error.to_string();
+                let at = format!(" at line {} column {}", error.line(), error.column());
+                ReadError::Shape {
+                    line: error.line(),
+                    column: error.column(),
+                    message: message.strip_suffix(&at).unwrap_or(&message).to_owned(),
+                }
+            },
+            ReadError::Version,
+        )
     })?;
-    if last.version == VERSION {
-        Ok(last)
-    } else {
-        Err(ReadError::Version(last.version))
-    }
+    if last.version == VERSION { Ok(last) } else { Err(ReadError::Version(last.version)) }
 }
 
 /// The version a file claims, whatever else it holds: another version explains other fields.
@@ -54,7 +48,5 @@ fn version_of(bytes: &[u8]) -> Option<String> {
     struct Claim {
         version: String,
     }
-    serde_json::from_slice::<Claim>(bytes)
-        .ok()
-        .map(|claim| claim.version)
+    serde_json::from_slice::<Claim>(bytes).ok().map(|claim| claim.version)
 }

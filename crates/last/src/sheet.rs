@@ -20,14 +20,7 @@ impl<'a, W: Write> Sheet<'a, W> {
     /// Opens the outermost object.
     pub(crate) fn new(out: &'a mut W) -> Self {
         let hash = sha2::Sha256::default();
-        Self {
-            out,
-            hash,
-            size: 0,
-            line: vec![b'{'],
-            depth: 1,
-            empty: true,
-        }
+        Self { out, hash, size: 0, line: vec![b'{'], depth: 1, empty: true }
     }
 
     /// A member of the innermost object, on one line.
@@ -52,8 +45,7 @@ impl<'a, W: Write> Sheet<'a, W> {
     /// Opens a container that is a member of the innermost object: `bracket` is `{` or `[`.
     pub(crate) fn open(&mut self, name: &str, bracket: char) -> io::Result<()> {
         self.key(name)?;
-        self.line
-            .extend_from_slice(bracket.encode_utf8(&mut [0; 4]).as_bytes());
+        self.line.extend_from_slice(bracket.encode_utf8(&mut [0; 4]).as_bytes());
         self.depth += 1;
         self.empty = true;
         Ok(())
@@ -65,8 +57,7 @@ impl<'a, W: Write> Sheet<'a, W> {
         if !self.empty {
             self.indent();
         }
-        self.line
-            .extend_from_slice(bracket.encode_utf8(&mut [0; 4]).as_bytes());
+        self.line.extend_from_slice(bracket.encode_utf8(&mut [0; 4]).as_bytes());
         self.empty = false;
         self.flush()
     }
@@ -151,10 +142,7 @@ mod tests {
             ("1e400", None),
             ("[1, 2]", None),
             ("[\n  1e400,\r\n\t-0.0 ]", Some("[1e400,-0.0]")),
-            (
-                "{\n\"a b\": \"c\\\" \\\\\" }",
-                Some("{\"a b\":\"c\\\" \\\\\"}"),
-            ),
+            ("{\n\"a b\": \"c\\\" \\\\\" }", Some("{\"a b\":\"c\\\" \\\\\"}")),
         ];
         for (text, expected) in cases {
             assert_eq!(one_line(text).as_deref(), expected, "{text}");

@@ -22,28 +22,14 @@ const TEXT_COLUMNS: usize = 72;
 pub fn show(last: &LastFile) -> String {
     let mut out = heading(last);
     table(&mut out, &last.task_results);
-    let failed: Vec<&TaskResult> = last
-        .task_results
-        .iter()
-        .filter(|task| failed(task))
-        .collect();
-    let lines: Vec<String> = failed
-        .iter()
-        .take(LISTED)
-        .map(|task| complaint(task))
-        .collect();
+    let failed: Vec<&TaskResult> = last.task_results.iter().filter(|task| failed(task)).collect();
+    let lines: Vec<String> = failed.iter().take(LISTED).map(|task| complaint(task)).collect();
     list(&mut out, "Failures", &lines, failed.len());
     let artifacts: Vec<String> = last
         .artifacts
         .iter()
         .take(LISTED)
-        .map(|artifact| {
-            format!(
-                "{}  {}",
-                cut(&artifact.path, 160),
-                bytes(artifact.size_bytes)
-            )
-        })
+        .map(|artifact| format!("{}  {}", cut(&artifact.path, 160), bytes(artifact.size_bytes)))
         .collect();
     list(&mut out, "Artifacts", &artifacts, last.artifacts.len());
     let missing: Vec<String> = last
@@ -52,24 +38,12 @@ pub fn show(last: &LastFile) -> String {
         .flat_map(|task| task.missing_files.iter().map(move |file| (task, file)))
         .take(LISTED)
         .map(|(task, file)| {
-            let (id, path) = (
-                cut(&task.task_id, ID_COLUMNS),
-                cut(&file.path, TEXT_COLUMNS),
-            );
+            let (id, path) = (cut(&task.task_id, ID_COLUMNS), cut(&file.path, TEXT_COLUMNS));
             format!("{id}: {path}: {}", cut(&file.reason, TEXT_COLUMNS))
         })
         .collect();
-    let all = last
-        .task_results
-        .iter()
-        .map(|task| task.missing_files.len())
-        .sum();
-    list(
-        &mut out,
-        "Files that were named and could not be kept",
-        &missing,
-        all,
-    );
+    let all = last.task_results.iter().map(|task| task.missing_files.len()).sum();
+    list(&mut out, "Files that were named and could not be kept", &missing, all);
     critical(&mut out, last);
     out
 }
@@ -88,10 +62,7 @@ fn table(out: &mut String, tasks: &[TaskResult]) {
         rows.sort_by_key(|task| task.status == TaskStatus::Completed);
         rows.truncate(ROWS);
     }
-    let ids: Vec<String> = rows
-        .iter()
-        .map(|task| cut(&task.task_id, ID_COLUMNS))
-        .collect();
+    let ids: Vec<String> = rows.iter().map(|task| cut(&task.task_id, ID_COLUMNS)).collect();
     let column = ids.iter().map(|id| width(id)).max().unwrap_or_default();
     let _ = writeln!(out, "\nTasks");
     for (task, id) in rows.iter().zip(&ids) {
@@ -119,38 +90,19 @@ fn outcome(task: &TaskResult) -> String {
         return cut(output.text(), TEXT_COLUMNS);
     }
     if let Some(output) = &task.output_ref {
-        return format!(
-            "{} in {}",
-            bytes(output.size_bytes),
-            cut(&output.path, TEXT_COLUMNS)
-        );
+        return format!("{} in {}", bytes(output.size_bytes), cut(&output.path, TEXT_COLUMNS));
     }
-    cut(
-        task.error
-            .as_deref()
-            .or(task.reason.as_deref())
-            .unwrap_or_default(),
-        TEXT_COLUMNS,
-    )
+    cut(task.error.as_deref().or(task.reason.as_deref()).unwrap_or_default(), TEXT_COLUMNS)
 }
 
 fn critical(out: &mut String, last: &LastFile) {
     let path = &last.critical_path;
-    let ids: Vec<String> = path
-        .task_ids
-        .iter()
-        .take(LISTED)
-        .map(|id| cut(id, ID_COLUMNS))
-        .collect();
+    let ids: Vec<String> =
+        path.task_ids.iter().take(LISTED).map(|id| cut(id, ID_COLUMNS)).collect();
     if ids.is_empty() {
         return;
     }
-    let _ = write!(
-        out,
-        "\nCritical path ({})\n  {}",
-        duration(path.duration_ms),
-        ids.join(" → ")
-    );
+    let _ = write!(out, "\nCritical path ({})\n  {}", duration(path.duration_ms), ids.join(" → "));
     let hidden = (path.length as usize).saturating_sub(ids.len());
     if hidden > 0 {
         let _ = write!(out, " → … and {hidden} more");

@@ -31,14 +31,10 @@ pub(crate) struct Highlights {
 impl Highlights {
     /// Takes note of a task's result.
     pub(crate) fn task(&mut self, task: &TaskResult) {
-        let longer = self
-            .slowest
-            .iter()
-            .position(|(ms, _)| *ms < task.duration_ms);
+        let longer = self.slowest.iter().position(|(ms, _)| *ms < task.duration_ms);
         let place = longer.unwrap_or(self.slowest.len());
         if place < LISTED && !task.attempts.is_empty() {
-            self.slowest
-                .insert(place, (task.duration_ms, cut(&task.task_id, ID_COLUMNS)));
+            self.slowest.insert(place, (task.duration_ms, cut(&task.task_id, ID_COLUMNS)));
             self.slowest.truncate(LISTED);
         }
         match task.status {
@@ -64,8 +60,7 @@ impl Highlights {
         self.bytes = self.bytes.saturating_add(artifact.size_bytes);
         if self.artifacts.len() < LISTED {
             let (path, size) = (cut(&artifact.path, 160), bytes(artifact.size_bytes));
-            self.artifacts
-                .push(format!("{path}  {size}  {}", visible(&artifact.mime_type)));
+            self.artifacts.push(format!("{path}  {size}  {}", visible(&artifact.mime_type)));
         }
     }
 }
@@ -81,29 +76,12 @@ pub fn summary_text(last: &LastFile) -> String {
 /// [`summary_text`] of a LAST of which only `highlights` are kept.
 pub(crate) fn text(last: &LastFile, highlights: &Highlights) -> String {
     let mut out = heading(last);
-    list(
-        &mut out,
-        "Failures",
-        &highlights.failures,
-        highlights.failed,
-    );
-    list(
-        &mut out,
-        "Cancelled",
-        &highlights.cancelled,
-        highlights.not_run,
-    );
-    let slowest: Vec<String> = highlights
-        .slowest
-        .iter()
-        .map(|(ms, id)| format!("{}  {id}", duration(*ms)))
-        .collect();
+    list(&mut out, "Failures", &highlights.failures, highlights.failed);
+    list(&mut out, "Cancelled", &highlights.cancelled, highlights.not_run);
+    let slowest: Vec<String> =
+        highlights.slowest.iter().map(|(ms, id)| format!("{}  {id}", duration(*ms))).collect();
     list(&mut out, "Slowest", &slowest, slowest.len());
-    let title = format!(
-        "Artifacts ({}, {})",
-        highlights.kept,
-        bytes(highlights.bytes)
-    );
+    let title = format!("Artifacts ({}, {})", highlights.kept, bytes(highlights.bytes));
     list(&mut out, &title, &highlights.artifacts, highlights.kept);
     out
 }
@@ -112,12 +90,7 @@ pub(crate) fn text(last: &LastFile, highlights: &Highlights) -> String {
 pub(crate) fn heading(last: &LastFile) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", cut(&last.alt_file_title, 200));
-    let _ = writeln!(
-        out,
-        "{}: {}",
-        last.status.name().replace('_', " "),
-        visible(&last.summary)
-    );
+    let _ = writeln!(out, "{}: {}", last.status.name().replace('_', " "), visible(&last.summary));
     let _ = writeln!(out);
     let _ = writeln!(out, "  file        {}", cut(&last.alt_file_id, 200));
     let _ = writeln!(out, "  run         {}", cut(&last.execution_id, 64));
@@ -130,11 +103,7 @@ pub(crate) fn heading(last: &LastFile) -> String {
     if let Some(why) = &last.cancelled {
         let _ = writeln!(out, "  cancelled   {}", cut(why, ERROR_COLUMNS));
     }
-    let _ = writeln!(
-        out,
-        "  durability  {}",
-        cut(&last.durability, ERROR_COLUMNS)
-    );
+    let _ = writeln!(out, "  durability  {}", cut(&last.durability, ERROR_COLUMNS));
     out
 }
 
@@ -147,13 +116,7 @@ fn mode(last: &LastFile) -> String {
     };
     last.chaos.as_ref().map_or_else(
         || name.to_owned(),
-        |chaos| {
-            format!(
-                "{name}, level {}, seed {}",
-                chaos.level,
-                visible(&chaos.seed)
-            )
-        },
+        |chaos| format!("{name}, level {}, seed {}", chaos.level, visible(&chaos.seed)),
     )
 }
 
@@ -174,11 +137,7 @@ pub(crate) fn list(out: &mut String, title: &str, lines: &[String], all: usize) 
 /// `fetch: failed after 3 attempts: no route to host`.
 pub(crate) fn complaint(task: &TaskResult) -> String {
     let id = cut(&task.task_id, ID_COLUMNS);
-    let why = task
-        .error
-        .as_deref()
-        .or(task.reason.as_deref())
-        .unwrap_or_default();
+    let why = task.error.as_deref().or(task.reason.as_deref()).unwrap_or_default();
     let why = cut(why, ERROR_COLUMNS);
     match (task.status, task.attempts.len()) {
         (TaskStatus::Completed | TaskStatus::Cancelled, _) => format!("{id}: {why}"),
@@ -193,16 +152,11 @@ pub(crate) fn sentence(counts: &Counts, ms: u64) -> String {
     if counts.total() == 0 {
         return format!("no tasks, in {}", duration(ms));
     }
-    let (total, noun) = (
-        counts.total(),
-        if counts.total() == 1 { "task" } else { "tasks" },
-    );
+    let (total, noun) = (counts.total(), if counts.total() == 1 { "task" } else { "tasks" });
     let mut out = format!("{} of {total} {noun} completed", counts.completed);
-    for (count, word) in [
-        (counts.failed, "failed"),
-        (counts.timeout, "timed out"),
-        (counts.cancelled, "cancelled"),
-    ] {
+    for (count, word) in
+        [(counts.failed, "failed"), (counts.timeout, "timed out"), (counts.cancelled, "cancelled")]
+    {
         if count > 0 {
             let _ = write!(out, ", {count} {word}");
         }

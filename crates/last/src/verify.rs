@@ -50,10 +50,7 @@ struct Problems(Vec<Problem>);
 impl Problems {
     fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
         if self.0.len() < TOLD {
-            self.0.push(Problem {
-                place: place.into(),
-                message: message.into(),
-            });
+            self.0.push(Problem { place: place.into(), message: message.into() });
         }
     }
 }
@@ -66,27 +63,14 @@ impl Problems {
 /// # Errors
 /// The problems found, at most a hundred.
 pub fn verify(path: &Path) -> Result<Verified, Vec<Problem>> {
-    let file = if path.is_dir() {
-        path.join("last.json")
-    } else {
-        path.to_owned()
-    };
+    let file = if path.is_dir() { path.join("last.json") } else { path.to_owned() };
     let place = file.display().to_string();
-    let fail = |message: String| {
-        vec![Problem {
-            place: place.clone(),
-            message,
-        }]
-    };
+    let fail = |message: String| vec![Problem { place: place.clone(), message }];
     let bytes = std::fs::read(&file).map_err(|error| fail(format!("cannot be read: {error}")))?;
     let last = read(&bytes).map_err(|error| fail(error.to_string()))?;
-    let folder = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
-    let folder = folder
-        .canonicalize()
-        .map_err(|error| fail(error.to_string()))?;
+    let folder = folder.canonicalize().map_err(|error| fail(error.to_string()))?;
 
     let mut problems = Problems::default();
     consistency::check(&last, &mut problems);
@@ -97,11 +81,7 @@ pub fn verify(path: &Path) -> Result<Verified, Vec<Problem>> {
     Ok(Verified {
         tasks: last.task_results.len(),
         artifacts: last.artifacts.len(),
-        outputs: last
-            .task_results
-            .iter()
-            .filter(|task| task.output_ref.is_some())
-            .count(),
+        outputs: last.task_results.iter().filter(|task| task.output_ref.is_some()).count(),
         bytes: read + bytes.len() as u64,
     })
 }

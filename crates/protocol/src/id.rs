@@ -59,10 +59,7 @@ impl FromStr for RunId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid = || InvalidId {
-            text: text.to_owned(),
-            what: "run id (32 hex digits)",
-        };
+        let invalid = || InvalidId { text: text.to_owned(), what: "run id (32 hex digits)" };
         if text.len() != 32 {
             return Err(invalid());
         }
@@ -100,16 +97,11 @@ impl FromStr for WorkerId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let fits = (1..=32).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidId {
-                text: text.to_owned(),
-                what: "worker id (1-32 of a-z, 0-9, -)",
-            })
+            Err(InvalidId { text: text.to_owned(), what: "worker id (1-32 of a-z, 0-9, -)" })
         }
     }
 }

@@ -34,11 +34,5 @@ pub const SEAL_GRACE_MS: u64 = 15_000;
 pub const SLOTS: usize = 4;
 
 const _: () = assert!(WINDOW >= BATCH, "a full batch must fit the window");
-const _: () = assert!(
-    SEAL_GRACE_MS > STOP_GRACE_MS,
-    "a worker must get its grace before the seal"
-);
-const _: () = assert!(
-    INLINE_OUTPUT_BYTES < 1024 * 1024,
-    "a verdict must fit the server's 1 MiB"
-);
+const _: () = assert!(SEAL_GRACE_MS > STOP_GRACE_MS, "a worker must get its grace before the seal");
+const _: () = assert!(INLINE_OUTPUT_BYTES < 1024 * 1024, "a verdict must fit the server's 1 MiB");

@@ -113,11 +113,7 @@ impl Offer {
     /// Which attempt it is.
     #[must_use]
     pub const fn key(&self) -> AttemptKey {
-        AttemptKey {
-            run: self.run,
-            task: self.task,
-            attempt: self.attempt,
-        }
+        AttemptKey { run: self.run, task: self.task, attempt: self.attempt }
     }
 }
 

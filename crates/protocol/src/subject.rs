@@ -8,18 +8,13 @@ use crate::{AttemptKey, RunId};
 #[must_use]
 pub fn is_queue(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// Where the verdict of an attempt is stored: `run.<run>.res.<queue>.<task>.<attempt>`.
 #[must_use]
 pub fn verdict(key: &AttemptKey, queue: &str) -> String {
-    debug_assert!(
-        is_queue(queue),
-        "queue names are checked before they get here"
-    );
+    debug_assert!(is_queue(queue), "queue names are checked before they get here");
     format!("run.{}.res.{queue}.{}.{}", key.run, key.task.0, key.attempt)
 }
 

@@ -15,10 +15,7 @@ pub struct Timestamp(pub u64);
 impl Timestamp {
     /// The wall clock. For the edge only: what a local stream stamps, what a screen shows.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader the rule names"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader the rule names")]
     pub fn now() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
@@ -27,10 +24,7 @@ impl Timestamp {
     /// This moment and `wait` after it; stays at the end of time rather than wrap.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Milliseconds from `earlier` to here, 0 if it is later.
@@ -43,9 +37,8 @@ impl Timestamp {
 /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:46:30.123Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = i64::try_from(self.0)
-            .ok()
-            .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+        let moment =
+            i64::try_from(self.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         match moment {
             Some(moment) => write!(f, "{moment:.3}"),
             None => write!(f, "{} ms after 1970", self.0),

@@ -120,10 +120,6 @@ impl Verdict {
     /// Which attempt it is about.
     #[must_use]
     pub const fn key(&self) -> AttemptKey {
-        AttemptKey {
-            run: self.run,
-            task: self.task,
-            attempt: self.attempt,
-        }
+        AttemptKey { run: self.run, task: self.task, attempt: self.attempt }
     }
 }

@@ -1,8 +1,5 @@
 //! The codec: every message comes back, and anything else is an error.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in what it calls as well"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 use std::fmt::Debug;
 
@@ -68,22 +65,12 @@ fn json() -> impl Strategy<Value = Json> {
 
 fn input() -> impl Strategy<Value = Input> {
     let fields = (text(), task(), attempt(), text());
-    fields.prop_map(|(id, task, attempt, queue)| Input {
-        id,
-        task,
-        attempt,
-        queue,
-    })
+    fields.prop_map(|(id, task, attempt, queue)| Input { id, task, attempt, queue })
 }
 
 fn submission() -> impl Strategy<Value = Submission> {
     let fields = (run(), text(), of(mode()), of(text()));
-    fields.prop_map(|(run, alt, mode, persona)| Submission {
-        run,
-        alt,
-        mode,
-        persona,
-    })
+    fields.prop_map(|(run, alt, mode, persona)| Submission { run, alt, mode, persona })
 }
 
 fn offer() -> impl Strategy<Value = Offer> {
@@ -92,28 +79,10 @@ fn offer() -> impl Strategy<Value = Offer> {
         Just(Perturbation::Duplicate),
         any::<u32>().prop_map(Perturbation::DelayMs),
     ];
-    let priority = select(
-        &[
-            Priority::Critical,
-            Priority::High,
-            Priority::Medium,
-            Priority::Low,
-        ][..],
-    );
-    let who = (
-        key(),
-        any::<u64>().prop_map(Epoch),
-        text(),
-        priority,
-        text(),
-        text(),
-    );
-    let what = (
-        of(json()),
-        of(any::<u64>()),
-        vec(input(), 0..4),
-        any::<u32>(),
-    );
+    let priority =
+        select(&[Priority::Critical, Priority::High, Priority::Medium, Priority::Low][..]);
+    let who = (key(), any::<u64>().prop_map(Epoch), text(), priority, text(), text());
+    let what = (of(json()), of(any::<u64>()), vec(input(), 0..4), any::<u32>());
     let how = (mode(), of(text()), of(perturbation));
     (who, what, how).prop_map(|(who, what, how)| {
         let (key, epoch, queue, priority, id, job) = who;
@@ -141,11 +110,7 @@ fn offer() -> impl Strategy<Value = Offer> {
 
 fn started() -> impl Strategy<Value = Started> {
     let fields = (key(), worker(), any::<u64>());
-    fields.prop_map(|(key, worker, timeout_ms)| Started {
-        key,
-        worker,
-        timeout_ms,
-    })
+    fields.prop_map(|(key, worker, timeout_ms)| Started { key, worker, timeout_ms })
 }
 
 fn cancellation() -> impl Strategy<Value = Cancellation> {
@@ -174,14 +139,7 @@ fn record() -> impl Strategy<Value = RunRecord> {
         timeout: counts[7],
         cancelled: counts[8],
     });
-    let fields = (
-        run(),
-        text(),
-        text(),
-        any::<u64>().prop_map(Timestamp),
-        counts,
-        of(end()),
-    );
+    let fields = (run(), text(), text(), any::<u64>().prop_map(Timestamp), counts, of(end()));
     fields.prop_map(|(run, alt_id, title, started, counts, end)| RunRecord {
         run,
         alt_id,
@@ -194,21 +152,12 @@ fn record() -> impl Strategy<Value = RunRecord> {
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
     let fields = (worker(), any::<u32>(), vec(key(), 0..20));
-    fields.prop_map(|(worker, slots, running)| Heartbeat {
-        worker,
-        slots,
-        running,
-    })
+    fields.prop_map(|(worker, slots, running)| Heartbeat { worker, slots, running })
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
-    let outcomes = &[
-        Outcome::Ok,
-        Outcome::Failed,
-        Outcome::Timeout,
-        Outcome::Cancelled,
-        Outcome::Lost,
-    ];
+    let outcomes =
+        &[Outcome::Ok, Outcome::Failed, Outcome::Timeout, Outcome::Cancelled, Outcome::Lost];
     let failure =
         (text(), any::<bool>()).prop_map(|(message, retryable)| Failure { message, retryable });
     let stored = (text(), any::<u64>(), text()).prop_map(|(key, size, sha256)| Body::Stored {
@@ -217,23 +166,10 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         sha256,
     });
     let body = prop_oneof![json().prop_map(Body::Inline), stored];
-    let artifact = (text(), text(), any::<u64>(), text()).prop_map(|(name, key, size, sha256)| {
-        ArtifactRecord {
-            name,
-            key,
-            size,
-            sha256,
-        }
-    });
+    let artifact = (text(), text(), any::<u64>(), text())
+        .prop_map(|(name, key, size, sha256)| ArtifactRecord { name, key, size, sha256 });
     let missing = (text(), text()).prop_map(|(path, reason)| MissingFile { path, reason });
-    let told = (
-        key(),
-        select(&outcomes[..]),
-        of(failure),
-        of(body),
-        of(worker()),
-        any::<u64>(),
-    );
+    let told = (key(), select(&outcomes[..]), of(failure), of(body), of(worker()), any::<u64>());
     let left = (vec(artifact, 0..3), vec(missing, 0..3), vec(text(), 0..3));
     (told, left).prop_map(
         |((key, outcome, failure, output, worker, run_ms), (artifacts, missing, log))| Verdict {
@@ -254,14 +190,12 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 
 fn catalogue() -> impl Strategy<Value = Catalogue> {
     let fields = (text(), of(any::<u32>()), any::<u8>(), any::<u32>());
-    let policy = fields.prop_map(
-        |(queue, max_concurrent, retries, timeout_seconds)| JobPolicy {
-            queue,
-            max_concurrent,
-            retries,
-            timeout_seconds,
-        },
-    );
+    let policy = fields.prop_map(|(queue, max_concurrent, retries, timeout_seconds)| JobPolicy {
+        queue,
+        max_concurrent,
+        retries,
+        timeout_seconds,
+    });
     prop::collection::btree_map(text(), policy, 0..5).prop_map(Catalogue)
 }
 
@@ -365,31 +299,16 @@ fn bytes_that_are_no_message_are_refused() {
         ("an empty list", &[0x90]),
         ("a map of 4 billion", &[0xdf, 0xff, 0xff, 0xff, 0xff]),
         ("a list of 4 billion", &[0xdd, 0xff, 0xff, 0xff, 0xff]),
-        (
-            "a string of 4 billion bytes",
-            &[0xdb, 0xff, 0xff, 0xff, 0xff, b'a'],
-        ),
+        ("a string of 4 billion bytes", &[0xdb, 0xff, 0xff, 0xff, 0xff, b'a']),
         ("bytes of 4 billion", &[0xc6, 0xff, 0xff, 0xff, 0xff, 0]),
-        (
-            "an extension of 4 billion bytes",
-            &[0xc9, 0xff, 0xff, 0xff, 0xff, 0, 0],
-        ),
+        ("an extension of 4 billion bytes", &[0xc9, 0xff, 0xff, 0xff, 0xff, 0, 0]),
         ("JSON", br#"{"run": "x"}"#),
     ];
     for (what, body) in hostile {
         let bytes = [&[VERSION], *body].concat();
-        assert!(
-            matches!(decode::<Offer>(&bytes), Err(Error::Decode(_))),
-            "{what}"
-        );
-        assert!(
-            matches!(decode::<Verdict>(&bytes), Err(Error::Decode(_))),
-            "{what}"
-        );
-        assert!(
-            matches!(decode::<Heartbeat>(&bytes), Err(Error::Decode(_))),
-            "{what}"
-        );
+        assert!(matches!(decode::<Offer>(&bytes), Err(Error::Decode(_))), "{what}");
+        assert!(matches!(decode::<Verdict>(&bytes), Err(Error::Decode(_))), "{what}");
+        assert!(matches!(decode::<Heartbeat>(&bytes), Err(Error::Decode(_))), "{what}");
     }
 }
 
@@ -415,11 +334,7 @@ struct Later {
 #[test]
 fn a_field_of_a_later_build_is_skipped_and_a_missing_one_is_named() {
     let run = RunId::from_bits(7);
-    let later = Later {
-        run,
-        reason: "asked".to_owned(),
-        since: vec![None, Some(1)],
-    };
+    let later = Later { run, reason: "asked".to_owned(), since: vec![None, Some(1)] };
     let found: Cancellation = decode(&encode(&later).unwrap()).unwrap();
     assert_eq!((found.run, found.reason.as_str()), (run, "asked"));
     let error = decode::<End>(&encode(&later).unwrap()).unwrap_err();
@@ -438,11 +353,7 @@ fn an_id_on_the_wire_is_checked_as_one_in_a_text() {
         running: Vec<AttemptKey>,
     }
     let forged = |worker: &str| {
-        let message = Forged {
-            worker,
-            slots: 1,
-            running: Vec::new(),
-        };
+        let message = Forged { worker, slots: 1, running: Vec::new() };
         decode::<Heartbeat>(&encode(&message).unwrap())
     };
     assert!(forged("worker-1").is_ok());

@@ -58,9 +58,7 @@ fn a_worker_id_is_a_subject_token_and_a_file_name() {
     }
     assert_eq!(WorkerId::local().as_str(), "local");
     let long = "z".repeat(33);
-    let wrong = [
-        "", "A", "a.b", "a b", "a_b", "*", ">", "a/b", "..", "é", "a\n", "a\0", &long,
-    ];
+    let wrong = ["", "A", "a.b", "a b", "a_b", "*", ">", "a/b", "..", "é", "a\n", "a\0", &long];
     for text in wrong {
         let error = text.parse::<WorkerId>().unwrap_err();
         assert_eq!(error.text, text);
@@ -88,9 +86,7 @@ fn a_queue_is_one_token() {
         assert!(subject::is_queue(fine), "{fine}");
     }
     let longer = "q".repeat(65);
-    for wrong in [
-        "", ".", "a.b", "*", ">", "a b", "$JS", "é", "a\r\n", "a\0", "a/b", &longer,
-    ] {
+    for wrong in ["", ".", "a.b", "*", ">", "a b", "$JS", "é", "a\r\n", "a\0", "a/b", &longer] {
         assert!(!subject::is_queue(wrong), "{wrong:?}");
     }
     assert!(subject::is_queue(DEFAULT_QUEUE));
@@ -99,16 +95,9 @@ fn a_queue_is_one_token() {
 #[test]
 fn subjects_are_spelled_once() {
     let run: RunId = HEX.parse().unwrap();
-    let key = AttemptKey {
-        run,
-        task: TaskIndex(42),
-        attempt: Attempt::FIRST.next(),
-    };
+    let key = AttemptKey { run, task: TaskIndex(42), attempt: Attempt::FIRST.next() };
     let cases = [
-        (
-            subject::verdict(&key, "default"),
-            format!("run.{HEX}.res.default.42.2"),
-        ),
+        (subject::verdict(&key, "default"), format!("run.{HEX}.res.default.42.2")),
         (subject::cancellation(run), format!("run.{HEX}.ctl")),
         (subject::end(run), format!("run.{HEX}.end")),
     ];
@@ -181,28 +170,18 @@ fn a_catalogue_names_each_queue_with_its_limit() {
         ("gpu".to_owned(), policy("gpu", None)),
     ];
     let catalogue = Catalogue(jobs.into());
-    assert_eq!(
-        catalogue.names().collect::<Vec<_>>(),
-        ["echo", "gpu", "http"]
-    );
+    assert_eq!(catalogue.names().collect::<Vec<_>>(), ["echo", "gpu", "http"]);
     let queues: Vec<_> = catalogue.queues().into_iter().collect();
     let expected = [("default", None), ("gpu", None), ("http", Some(8))];
-    assert_eq!(
-        queues,
-        expected.map(|(queue, limit)| (queue.to_owned(), limit))
-    );
+    assert_eq!(queues, expected.map(|(queue, limit)| (queue.to_owned(), limit)));
     assert_eq!(Catalogue::default().queues().len(), 1);
 }
 
 #[test]
 fn the_word_of_an_outcome_is_the_same_everywhere() {
-    for outcome in [
-        Outcome::Ok,
-        Outcome::Failed,
-        Outcome::Timeout,
-        Outcome::Cancelled,
-        Outcome::Lost,
-    ] {
+    for outcome in
+        [Outcome::Ok, Outcome::Failed, Outcome::Timeout, Outcome::Cancelled, Outcome::Lost]
+    {
         let json = serde_json::to_string(&outcome).unwrap();
         assert_eq!(json, format!("\"{}\"", outcome.name()));
     }

@@ -1,8 +1,5 @@
 //! The bytes of each message, pinned: other builds and other versions read them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in what it calls as well"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 use std::fmt::{Debug, Write};
 
@@ -21,11 +18,7 @@ fn run() -> RunId {
 }
 
 fn key() -> AttemptKey {
-    AttemptKey {
-        run: run(),
-        task: TaskIndex(300),
-        attempt: Attempt::FIRST.next(),
-    }
+    AttemptKey { run: run(), task: TaskIndex(300), attempt: Attempt::FIRST.next() }
 }
 
 fn worker() -> WorkerId {
@@ -116,44 +109,19 @@ fn offer_that_says_little() {
 fn words_of_the_wire() {
     let words = [
         dump(
-            &[
-                Outcome::Ok,
-                Outcome::Failed,
-                Outcome::Timeout,
-                Outcome::Cancelled,
-                Outcome::Lost,
-            ]
-            .to_vec(),
+            &[Outcome::Ok, Outcome::Failed, Outcome::Timeout, Outcome::Cancelled, Outcome::Lost]
+                .to_vec(),
         ),
         dump(&[Mode::Normal, Mode::Dream, Mode::Explore, Mode::Chaos].to_vec()),
-        dump(
-            &[
-                Priority::Critical,
-                Priority::High,
-                Priority::Medium,
-                Priority::Low,
-            ]
-            .to_vec(),
-        ),
-        dump(
-            &[
-                Perturbation::Fail,
-                Perturbation::DelayMs(0),
-                Perturbation::Duplicate,
-            ]
-            .to_vec(),
-        ),
+        dump(&[Priority::Critical, Priority::High, Priority::Medium, Priority::Low].to_vec()),
+        dump(&[Perturbation::Fail, Perturbation::DelayMs(0), Perturbation::Duplicate].to_vec()),
     ];
     insta::assert_snapshot!(words.join("\n"));
 }
 
 #[test]
 fn started() {
-    insta::assert_snapshot!(dump(&Started {
-        key: key(),
-        worker: worker(),
-        timeout_ms: 300_000,
-    }));
+    insta::assert_snapshot!(dump(&Started { key: key(), worker: worker(), timeout_ms: 300_000 }));
 }
 
 #[test]
@@ -203,11 +171,7 @@ fn run_record() {
 
 #[test]
 fn heartbeat() {
-    insta::assert_snapshot!(dump(&Heartbeat {
-        worker: worker(),
-        slots: 4,
-        running: vec![key()],
-    }));
+    insta::assert_snapshot!(dump(&Heartbeat { worker: worker(), slots: 4, running: vec![key()] }));
 }
 
 fn verdict(outcome: Outcome) -> Verdict {
@@ -238,10 +202,7 @@ fn verdict_with_an_output() {
             size: 5_000_000_000,
             sha256: "00ff".repeat(16),
         }],
-        missing: vec![MissingFile {
-            path: "gone.csv".to_owned(),
-            reason: "not found".to_owned(),
-        }],
+        missing: vec![MissingFile { path: "gone.csv".to_owned(), reason: "not found".to_owned() }],
         log: vec!["one".to_owned(), "two".to_owned()],
         ..verdict(Outcome::Ok)
     }));
@@ -262,10 +223,7 @@ fn verdict_with_a_stored_output() {
 #[test]
 fn verdict_of_a_failure_sealed_by_a_coordinator() {
     insta::assert_snapshot!(dump(&Verdict {
-        failure: Some(Failure {
-            message: "worker lost".to_owned(),
-            retryable: true,
-        }),
+        failure: Some(Failure { message: "worker lost".to_owned(), retryable: true }),
         worker: None,
         run_ms: 0,
         ..verdict(Outcome::Lost)
@@ -280,9 +238,6 @@ fn catalogue() {
         retries: 2,
         timeout_seconds: 60,
     };
-    let jobs = [
-        ("echo".to_owned(), JobPolicy::default()),
-        ("http".to_owned(), policy),
-    ];
+    let jobs = [("echo".to_owned(), JobPolicy::default()), ("http".to_owned(), policy)];
     insta::assert_snapshot!(dump(&Catalogue(jobs.into())));
 }

@@ -6,19 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs graphs of tasks (ALT files) and leaves one verifiable result (LAST) each.
 #[derive(Debug, Parser)]
-#[command(
-    name = "runner",
-    version,
-    max_term_width = 100,
-    arg_required_else_help = true
-)]
-#[command(
-    after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 invalid ALT file, \
+#[command(name = "runner", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 invalid ALT file, \
     4 partial success, 130 stopped by Ctrl-C.\n\
     Environment: RUNNER_OUTPUT_DIR (or OUTPUT_DIR), RUNNER_MAX_CONCURRENT_TASKS (or \
     MAX_CONCURRENT_TASKS), RUNNER_ALLOW_EXEC, RUNNER_ALLOW_PRIVATE_ADDRESSES, RUNNER_LOG_LEVEL, \
-    NO_COLOR."
-)]
+    NO_COLOR.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,

@@ -43,19 +43,11 @@ pub(crate) struct Failure {
 impl Failure {
     /// Something the caller can mend.
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            exit: Exit::Usage,
-            message: message.into(),
-            help: Some(help.into()),
-        }
+        Self { exit: Exit::Usage, message: message.into(), help: Some(help.into()) }
     }
 
     /// Something that went wrong here.
     pub(crate) fn fault(message: impl Into<String>) -> Self {
-        Self {
-            exit: Exit::Failure,
-            message: message.into(),
-            help: None,
-        }
+        Self { exit: Exit::Failure, message: message.into(), help: None }
     }
 }

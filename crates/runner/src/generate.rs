@@ -23,28 +23,22 @@ pub(crate) fn generate(arguments: &GenArguments) -> Result<Exit, Failure> {
     };
     match written {
         Err((_, error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
-        Err((name, error)) => Err(Failure::usage(
-            format!("`{name}` cannot be written: {error}"),
-            "check the path",
-        )),
+        Err((name, error)) => {
+            Err(Failure::usage(format!("`{name}` cannot be written: {error}"), "check the path"))
+        }
         Ok(()) => Ok(Exit::Success),
     }
 }
 
 fn write(mut out: impl Write, arguments: &GenArguments) -> io::Result<()> {
-    let GenArguments {
-        shape, tasks, seed, ..
-    } = arguments;
+    let GenArguments { shape, tasks, seed, .. } = arguments;
     let name = match shape {
         Shape::Fan => "fan",
         Shape::Chain => "chain",
         Shape::Layered => "layered",
     };
     writeln!(out, r#"{{"id": "{name}-{tasks}","#)?;
-    writeln!(
-        out,
-        r#" "title": "{tasks} tasks in a {name}, seed {seed}","#
-    )?;
+    writeln!(out, r#" "title": "{tasks} tasks in a {name}, seed {seed}","#)?;
     writeln!(out, r#" "tasks": ["#)?;
     let mut lot = Lot(*seed);
     for index in 0..*tasks {
@@ -102,23 +96,12 @@ mod tests {
     fn every_shape_is_a_valid_file_and_the_same_each_time() {
         for shape in [Shape::Fan, Shape::Chain, Shape::Layered] {
             for tasks in [1, 2, 250] {
-                let arguments = GenArguments {
-                    shape,
-                    tasks,
-                    seed: 7,
-                    output: None,
-                };
+                let arguments = GenArguments { shape, tasks, seed: 7, output: None };
                 let (mut first, mut second) = (Vec::new(), Vec::new());
                 write(&mut first, &arguments).unwrap();
                 write(&mut second, &arguments).unwrap();
                 assert_eq!(first, second);
-                let report = alt::read(
-                    &first,
-                    &alt::Check {
-                        strict: true,
-                        ..Default::default()
-                    },
-                );
+                let report = alt::read(&first, &alt::Check { strict: true, ..Default::default() });
                 assert_eq!(report.diagnostics, [], "{shape:?} {tasks}");
                 assert_eq!(report.alt.unwrap().graph().len(), tasks as usize);
             }

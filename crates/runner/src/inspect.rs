@@ -27,11 +27,7 @@ struct Validated<'a> {
 pub(crate) fn validate(arguments: &ValidateArguments, _: &Settings) -> Result<Exit, Failure> {
     let registry = source::registry()?;
     let jobs: Vec<&str> = registry.names().collect();
-    let check = Check {
-        jobs: Some(&jobs),
-        strict: arguments.strict,
-        ..Check::default()
-    };
+    let check = Check { jobs: Some(&jobs), strict: arguments.strict, ..Check::default() };
     let mut exit = Exit::Success;
     let mut sources = Vec::new();
     for path in &arguments.files {
@@ -80,10 +76,7 @@ fn validated(source: &source::Source) -> Validated<'_> {
 pub(crate) fn explain(code: &str) -> Result<Exit, Failure> {
     let code: Code = code.parse().map_err(|error| {
         let (first, last) = (Code::ALL[0], Code::ALL[Code::ALL.len() - 1]);
-        Failure::usage(
-            format!("{error}"),
-            format!("the codes go from {first} to {last}"),
-        )
+        Failure::usage(format!("{error}"), format!("the codes go from {first} to {last}"))
     })?;
     output::result(code.explain())?;
     Ok(Exit::Success)
@@ -146,24 +139,12 @@ pub(crate) fn jobs(json: bool) -> Result<Exit, Failure> {
         output::json(&listed)?;
         return Ok(Exit::Success);
     }
-    let width = listed
-        .iter()
-        .map(|job| job.name.len())
-        .max()
-        .unwrap_or(0)
-        .max("JOB".len());
+    let width = listed.iter().map(|job| job.name.len()).max().unwrap_or(0).max("JOB".len());
     let mut table = format!("{:width$}  TIMEOUT  RETRIES  AT ONCE  DESCRIPTION\n", "JOB");
     for job in &listed {
-        let at_once = job
-            .max_concurrent
-            .map_or_else(|| "any".to_owned(), |most| most.to_string());
+        let at_once = job.max_concurrent.map_or_else(|| "any".to_owned(), |most| most.to_string());
         let timeout = format!("{} s", job.timeout_seconds);
-        let Listed {
-            name,
-            description,
-            max_retries,
-            ..
-        } = job;
+        let Listed { name, description, max_retries, .. } = job;
         // Writing to a string cannot fail.
         let _ = writeln!(
             table,

@@ -40,9 +40,7 @@ fn go(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Explain { code } => inspect::explain(&code),
         Verb::Graph { file, format } => inspect::graph(&file, format, &settings),
         Verb::Schema { of } => inspect::schema(of),
-        Verb::Jobs {
-            verb: JobsVerb::Ls { json },
-        } => inspect::jobs(json),
+        Verb::Jobs { verb: JobsVerb::Ls { json } } => inspect::jobs(json),
         Verb::Show { path, json } => results::show(&path, json),
         Verb::Verify { path, json } => results::verify(&path, json),
         Verb::Gen(it) => generate::generate(&it),

@@ -11,9 +11,9 @@ use crate::exit::Failure;
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::fault(format!(
-            "standard output cannot be written: {error}"
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::fault(format!("standard output cannot be written: {error}")))
+        }
         _ => Ok(()),
     }
 }
@@ -33,18 +33,11 @@ pub(crate) fn say(text: &str) {
 
 /// Says what is wrong and what to do.
 pub(crate) fn complain(failure: &Failure) {
-    let mut text = format!("\u{1b}[1;31merror\u{1b}[0m: {}\n", inert(&failure.message));
+    let mut text = format!("\u{1b}[1;31merror\u{1b}[0m: {}\n", alt::visible(&failure.message));
     if let Some(help) = &failure.help {
-        text.push_str(&format!("  help: {}\n", inert(help)));
+        text.push_str(&format!("  help: {}\n", alt::visible(help)));
     }
     say(&text);
-}
-
-/// A text without anything that steers a terminal: it may quote a file, a path or a variable.
-pub(crate) fn inert(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 /// Whether people see colours on stderr: a terminal, and neither NO_COLOR nor a dumb one.

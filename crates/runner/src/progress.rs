@@ -44,10 +44,7 @@ impl View {
             ProgressMode::Json => Form::Json(JsonLines::new(run)),
             ProgressMode::Quiet => Form::Quiet,
         };
-        Self {
-            board: Board::new(alt),
-            form,
-        }
+        Self { board: Board::new(alt), form }
     }
 
     /// Whether the news of every attempt are shown; a quiet view needs none.
@@ -122,23 +119,9 @@ impl View {
 
 /// The last line of a run for people.
 fn outcome(end: &End, counts: Counts, elapsed: Duration) -> String {
-    let Counts {
-        completed,
-        failed,
-        timeout,
-        cancelled,
-        ..
-    } = counts;
-    let mut text = format!(
-        "{}: {completed} of {} tasks completed",
-        end.status,
-        counts.total()
-    );
-    for (count, word) in [
-        (failed, "failed"),
-        (timeout, "timed out"),
-        (cancelled, "cancelled"),
-    ] {
+    let Counts { completed, failed, timeout, cancelled, .. } = counts;
+    let mut text = format!("{}: {completed} of {} tasks completed", end.status, counts.total());
+    for (count, word) in [(failed, "failed"), (timeout, "timed out"), (cancelled, "cancelled")] {
         if count > 0 {
             text.push_str(&format!(", {count} {word}"));
         }

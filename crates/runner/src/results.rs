@@ -8,11 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::{output, source};
 
 pub(crate) fn show(path: &Path, json: bool) -> Result<Exit, Failure> {
-    let file = if path.is_dir() {
-        path.join("last.json")
-    } else {
-        path.to_owned()
-    };
+    let file = if path.is_dir() { path.join("last.json") } else { path.to_owned() };
     let name = source::shown(&file);
     let bytes = std::fs::read(&file).map_err(|error| {
         Failure::usage(
@@ -21,10 +17,7 @@ pub(crate) fn show(path: &Path, json: bool) -> Result<Exit, Failure> {
         )
     })?;
     let last = last::read(&bytes).map_err(|error| {
-        Failure::usage(
-            format!("`{name}` is not a LAST: {error}"),
-            "name a last.json",
-        )
+        Failure::usage(format!("`{name}` is not a LAST: {error}"), "name a last.json")
     })?;
     if json {
         output::result(&String::from_utf8_lossy(&bytes))?;
@@ -53,11 +46,7 @@ struct Finding {
 
 pub(crate) fn verify(path: &Path, json: bool) -> Result<Exit, Failure> {
     let outcome = last::verify(path);
-    let exit = if outcome.is_ok() {
-        Exit::Success
-    } else {
-        Exit::Failure
-    };
+    let exit = if outcome.is_ok() { Exit::Success } else { Exit::Failure };
     if json {
         let (facts, problems) = match outcome {
             Ok(facts) => (facts, Vec::new()),
@@ -71,10 +60,7 @@ pub(crate) fn verify(path: &Path, json: bool) -> Result<Exit, Failure> {
             bytes: facts.bytes,
             problems: problems
                 .into_iter()
-                .map(|problem| Finding {
-                    place: problem.place,
-                    message: problem.message,
-                })
+                .map(|problem| Finding { place: problem.place, message: problem.message })
                 .collect(),
         })?;
         return Ok(exit);
@@ -88,10 +74,7 @@ pub(crate) fn verify(path: &Path, json: bool) -> Result<Exit, Failure> {
             for problem in &problems {
                 output::result(&format!("{problem}\n"))?;
             }
-            output::say(&format!(
-                "{} problems: this LAST does not hold\n",
-                problems.len()
-            ));
+            output::say(&format!("{} problems: this LAST does not hold\n", problems.len()));
         }
     }
     Ok(exit)

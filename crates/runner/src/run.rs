@@ -65,26 +65,15 @@ async fn go(
     (submission, alt): (Submission, Arc<Alt>),
 ) -> Result<Exit, Failure> {
     let local = LocalSettings {
-        out: arguments
-            .out
-            .clone()
-            .unwrap_or_else(|| settings.out.clone()),
-        max_concurrent: arguments
-            .max_concurrent
-            .unwrap_or(settings.max_concurrent)
-            .into(),
+        out: arguments.out.clone().unwrap_or_else(|| settings.out.clone()),
+        max_concurrent: arguments.max_concurrent.unwrap_or(settings.max_concurrent).into(),
         permissions: Permissions {
             allow_exec: arguments.allow_exec || settings.allow_exec,
             allow_private_addresses: arguments.allow_private_addresses
                 || settings.allow_private_addresses,
         },
         ai: false,
-        queues: alt
-            .file()
-            .tasks
-            .iter()
-            .filter_map(|task| task.queue.clone())
-            .collect(),
+        queues: alt.file().tasks.iter().filter_map(|task| task.queue.clone()).collect(),
     };
     let out = local.out.clone();
     let interrupts = Interrupts::listen()
@@ -92,10 +81,7 @@ async fn go(
     let fleet = LocalFleet::start(Arc::new(registry), local).map_err(|error| {
         let help = "name a folder that can be written with --out or RUNNER_OUTPUT_DIR";
         Failure::usage(
-            format!(
-                "results cannot be kept in `{}`: {error}",
-                source::shown(&out)
-            ),
+            format!("results cannot be kept in `{}`: {error}", source::shown(&out)),
             help,
         )
     })?;
@@ -103,25 +89,14 @@ async fn go(
     let view = View::new(arguments.progress, settings.unicode, run, alt);
     let lost = |error: bus::Error| Failure::fault(format!("the run was lost: {error}"));
     fleet.client().submit(submission).await.map_err(lost)?;
-    let watched = watch(fleet.client(), run, view, interrupts)
-        .await
-        .map_err(lost)?;
-    let Some(Watched {
-        end,
-        counts,
-        interrupted,
-    }) = watched
-    else {
+    let watched = watch(fleet.client(), run, view, interrupts).await.map_err(lost)?;
+    let Some(Watched { end, counts, interrupted }) = watched else {
         return Ok(Exit::Interrupted);
     };
     let last = fleet.store().locate(&end.last_key);
     fleet.stop().await;
     tell(arguments.json, &end, &last, counts)?;
-    Ok(if interrupted {
-        Exit::Interrupted
-    } else {
-        exit_of(&end)
-    })
+    Ok(if interrupted { Exit::Interrupted } else { exit_of(&end) })
 }
 
 fn exit_of(end: &End) -> Exit {
@@ -221,13 +196,7 @@ struct Told<'a> {
 fn tell(json: bool, end: &End, last: &str, counts: Counts) -> Result<(), Failure> {
     if json {
         let (status, sha256) = (end.status.as_str(), end.last_sha256.as_str());
-        output::json(&Told {
-            run: end.run.to_string(),
-            status,
-            last,
-            sha256,
-            counts,
-        })
+        output::json(&Told { run: end.run.to_string(), status, last, sha256, counts })
     } else {
         output::result(&format!("{last}\n"))
     }

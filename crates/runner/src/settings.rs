@@ -23,10 +23,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads the variables of this process.
     pub(crate) fn from_environment() -> Result<Self, Failure> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that reads the environment"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         Self::from(|name| std::env::var_os(name))
     }
 
@@ -62,16 +59,9 @@ impl Settings {
 }
 
 fn count(name: &str, text: &str) -> Result<u16, Failure> {
-    let number = text
-        .trim()
-        .parse()
-        .ok()
-        .filter(|number| (1..=1024).contains(number));
+    let number = text.trim().parse().ok().filter(|number| (1..=1024).contains(number));
     number.ok_or_else(|| {
-        Failure::usage(
-            format!("{name} cannot be `{text}`"),
-            "use a whole number from 1 to 1024",
-        )
+        Failure::usage(format!("{name} cannot be `{text}`"), "use a whole number from 1 to 1024")
     })
 }
 
@@ -82,10 +72,7 @@ fn switch(found: Option<(&str, String)>) -> Result<bool, Failure> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(Failure::usage(
-            format!("{name} cannot be `{text}`"),
-            "use 1 or 0",
-        )),
+        _ => Err(Failure::usage(format!("{name} cannot be `{text}`"), "use 1 or 0")),
     }
 }
 
@@ -102,15 +89,8 @@ mod tests {
     #[test]
     fn seed_names_are_honoured_and_the_longer_ones_go_first() {
         let defaults = read(&[]).unwrap();
-        assert_eq!(
-            (defaults.out, defaults.max_concurrent),
-            (PathBuf::from("out"), 4)
-        );
-        let both = [
-            ("OUTPUT_DIR", "a"),
-            ("RUNNER_OUTPUT_DIR", "b"),
-            ("MAX_CONCURRENT_TASKS", "9"),
-        ];
+        assert_eq!((defaults.out, defaults.max_concurrent), (PathBuf::from("out"), 4));
+        let both = [("OUTPUT_DIR", "a"), ("RUNNER_OUTPUT_DIR", "b"), ("MAX_CONCURRENT_TASKS", "9")];
         let both = read(&both).unwrap();
         assert_eq!((both.out, both.max_concurrent), (PathBuf::from("b"), 9));
         assert!(read(&[("RUNNER_ALLOW_EXEC", "1")]).unwrap().allow_exec);
@@ -126,10 +106,7 @@ mod tests {
             ("RUNNER_ALLOW_PRIVATE_ADDRESSES", "2"),
         ] {
             let message = read(&[(name, value)]).unwrap_err();
-            assert!(
-                message.contains(name) && message.contains(value),
-                "{message}"
-            );
+            assert!(message.contains(name) && message.contains(value), "{message}");
         }
     }
 }

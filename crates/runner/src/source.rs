@@ -22,15 +22,9 @@ pub(crate) struct Source {
 
 /// Reads and checks a file.
 pub(crate) fn read(path: &Path, check: &Check<'_>) -> Result<Source, Failure> {
-    let name = if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        shown(path)
-    };
+    let name = if path == Path::new("-") { "standard input".to_owned() } else { shown(path) };
     let bytes = bytes(path, &name)?;
-    let is_yaml = path
-        .extension()
-        .is_some_and(|ending| ending == "yaml" || ending == "yml");
+    let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
     if !is_yaml {
         let report = alt::read(&bytes, check);
         let text = String::from_utf8(bytes)
@@ -40,11 +34,7 @@ pub(crate) fn read(path: &Path, check: &Check<'_>) -> Result<Source, Failure> {
     match alt::yaml_to_json(&bytes) {
         Ok(json) => {
             let report = alt::read(json.as_bytes(), check);
-            Ok(Source {
-                name: format!("{name} (as JSON)"),
-                text: json,
-                report,
-            })
+            Ok(Source { name: format!("{name} (as JSON)"), text: json, report })
         }
         Err(diagnostics) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -67,23 +57,17 @@ fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
     let most = alt::limits::FILE_BYTES as u64 + 1;
     let mut bytes = Vec::new();
     if path == Path::new("-") {
-        io::stdin()
-            .lock()
-            .take(most)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(unreadable)?;
     } else {
         let file = File::open(path).map_err(unreadable)?;
-        file.take(most)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
     }
     Ok(bytes)
 }
 
 /// A path without anything that steers a terminal.
 pub(crate) fn shown(path: &Path) -> String {
-    output::inert(&path.display().to_string())
+    alt::visible(&path.display().to_string())
 }
 
 /// The jobs linked into this program, or what is wrong with them.
@@ -100,11 +84,7 @@ impl Source {
             told.push_str(&found.render(&self.name, &self.text, color));
             told.push('\n');
         }
-        let Report {
-            more_errors,
-            more_warnings,
-            ..
-        } = self.report;
+        let Report { more_errors, more_warnings, .. } = self.report;
         if more_errors + more_warnings > 0 {
             told.push_str(&format!(
                 "and {more_errors} more errors, {more_warnings} more warnings\n"

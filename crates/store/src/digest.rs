@@ -33,15 +33,7 @@ impl Hasher {
     }
 
     pub(crate) fn finish(self) -> Digest {
-        let hex = self
-            .hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Digest {
-            size: self.size,
-            sha256: hex,
-        }
+        let hex = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Digest { size: self.size, sha256: hex }
     }
 }

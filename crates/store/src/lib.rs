@@ -59,32 +59,20 @@ impl Store {
     /// # Errors
     /// [`Error::File`] when it cannot be made or is no folder.
     pub fn folder(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::File {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| Error::File { path: path.to_owned(), source };
         std::fs::create_dir_all(path).map_err(failed)?;
         let folder = path.canonicalize().map_err(failed)?;
         let objects =
             object_store::local::LocalFileSystem::new_with_prefix(&folder).map_err(|e| {
-                Error::Failed {
-                    key: folder.display().to_string(),
-                    message: e.to_string(),
-                }
+                Error::Failed { key: folder.display().to_string(), message: e.to_string() }
             })?;
-        Ok(Self {
-            objects: Arc::new(objects),
-            folder: Some(folder),
-        })
+        Ok(Self { objects: Arc::new(objects), folder: Some(folder) })
     }
 
     /// A store in memory, for tests.
     #[must_use]
     pub fn memory() -> Self {
-        Self {
-            objects: Arc::new(object_store::memory::InMemory::new()),
-            folder: None,
-        }
+        Self { objects: Arc::new(object_store::memory::InMemory::new()), folder: None }
     }
 
     /// Where a person finds the object: a path for a folder, else the key.
@@ -102,10 +90,7 @@ impl Store {
     /// [`Error::Key`], [`Error::Failed`].
     pub async fn put(&self, key: &str, bytes: impl Into<Bytes> + Send) -> Result<(), Error> {
         let bytes: Bytes = bytes.into();
-        self.objects
-            .put(&path(key)?, bytes.into())
-            .await
-            .map_err(|e| failed(key, &e))?;
+        self.objects.put(&path(key)?, bytes.into()).await.map_err(|e| failed(key, &e))?;
         Ok(())
     }
 
@@ -114,18 +99,11 @@ impl Store {
     /// # Errors
     /// [`Error::File`] when the file cannot be read, else as [`Store::put`].
     pub async fn put_file(&self, key: &str, file: &Path) -> Result<Digest, Error> {
-        let unread = |source| Error::File {
-            path: file.to_owned(),
-            source,
-        };
+        let unread = |source| Error::File { path: file.to_owned(), source };
         let target = path(key)?;
         let mut input = tokio::fs::File::open(file).await.map_err(unread)?;
         let mut hash = digest::Hasher::default();
-        let upload = self
-            .objects
-            .put_multipart(&target)
-            .await
-            .map_err(|e| failed(key, &e))?;
+        let upload = self.objects.put_multipart(&target).await.map_err(|e| failed(key, &e))?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
         let mut part = vec![0; PART_BYTES];
         loop {
@@ -136,10 +114,7 @@ impl Store {
             hash.update(&part[..count]);
             upload.write(&part[..count]);
             // At most a few parts in flight: memory does not grow with the file.
-            upload
-                .wait_for_capacity(2)
-                .await
-                .map_err(|e| failed(key, &e))?;
+            upload.wait_for_capacity(2).await.map_err(|e| failed(key, &e))?;
         }
         upload.finish().await.map_err(|e| failed(key, &e))?;
         Ok(hash.finish())
@@ -150,11 +125,7 @@ impl Store {
     /// # Errors
     /// [`Error::Missing`], [`Error::Key`], [`Error::Failed`].
     pub async fn get(&self, key: &str) -> Result<Bytes, Error> {
-        let found = self
-            .objects
-            .get(&path(key)?)
-            .await
-            .map_err(|e| failed(key, &e))?;
+        let found = self.objects.get(&path(key)?).await.map_err(|e| failed(key, &e))?;
         found.bytes().await.map_err(|e| failed(key, &e))
     }
 
@@ -163,10 +134,7 @@ impl Store {
     /// # Errors
     /// [`Error::Missing`], [`Error::Key`], [`Error::Failed`].
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
-        self.objects
-            .copy(&path(from)?, &path(to)?)
-            .await
-            .map_err(|e| failed(from, &e))
+        self.objects.copy(&path(from)?, &path(to)?).await.map_err(|e| failed(from, &e))
     }
 
     /// Forgets every object whose key begins with the folder `prefix`; none is fine.
@@ -177,10 +145,7 @@ impl Store {
         let mut found = self.objects.list(Some(&path(prefix)?));
         while let Some(object) = found.next().await {
             let object = object.map_err(|e| failed(prefix, &e))?;
-            self.objects
-                .delete(&object.location)
-                .await
-                .map_err(|e| failed(prefix, &e))?;
+            self.objects.delete(&object.location).await.map_err(|e| failed(prefix, &e))?;
         }
         drop(found);
         // Only folders leave something behind when their last object goes.
@@ -198,9 +163,6 @@ fn path(key: &str) -> Result<object_store::path::Path, Error> {
 fn failed(key: &str, error: &object_store::Error) -> Error {
     match error {
         object_store::Error::NotFound { .. } => Error::Missing(key.to_owned()),
-        other => Error::Failed {
-            key: key.to_owned(),
-            message: other.to_string(),
-        },
+        other => Error::Failed { key: key.to_owned(), message: other.to_string() },
     }
 }

@@ -50,17 +50,9 @@ async fn keep_all(
     // Most outputs name no file; parsing them for that alone would be waste.
     let text = output.text();
     let names_any = text.contains("\"files\"") || text.contains("\"text\"");
-    let named: Named = names_any
-        .then(|| output.read().ok())
-        .flatten()
-        .unwrap_or_default();
-    let mut shelf = Shelf {
-        store,
-        folder,
-        records: Vec::new(),
-        missing: Vec::new(),
-        taken: BTreeSet::new(),
-    };
+    let named: Named = names_any.then(|| output.read().ok()).flatten().unwrap_or_default();
+    let mut shelf =
+        Shelf { store, folder, records: Vec::new(), missing: Vec::new(), taken: BTreeSet::new() };
     if let serde_json::Value::Array(files) = &named.files {
         for file in files {
             shelf.keep_file(scratch, file).await?;
@@ -70,13 +62,9 @@ async fn keep_all(
         && !text.trim().is_empty()
         && shelf.take(TEXT_NAME).is_ok()
     {
-        shelf
-            .keep_bytes(TEXT_NAME, text.clone().into_bytes())
-            .await?;
+        shelf.keep_bytes(TEXT_NAME, text.clone().into_bytes()).await?;
     }
-    let Shelf {
-        records, missing, ..
-    } = shelf;
+    let Shelf { records, missing, .. } = shelf;
     let output = if output.text().len() > limits::INLINE_OUTPUT_BYTES {
         let key = format!("{folder}/output");
         let text = output.text().to_owned();
@@ -86,11 +74,7 @@ async fn keep_all(
     } else {
         Body::Inline(output)
     };
-    Ok(Kept {
-        output,
-        artifacts: records,
-        missing,
-    })
+    Ok(Kept { output, artifacts: records, missing })
 }
 
 /// The artifacts of one attempt as they are stored.
@@ -108,11 +92,7 @@ impl Shelf<'_> {
         if self.records.len() >= limits::ARTIFACTS {
             return Err("too many files");
         }
-        if self.taken.insert(name.to_lowercase()) {
-            Ok(())
-        } else {
-            Err("the name is taken")
-        }
+        if self.taken.insert(name.to_lowercase()) { Ok(()) } else { Err("the name is taken") }
     }
 
     /// Where artifact number `records.len()` goes: numbered, so that no name is ever a key.
@@ -137,12 +117,7 @@ impl Shelf<'_> {
                     let key = self.next_key();
                     let digest = self.store.put_file(&key, &path).await?;
                     let (size, sha256) = (digest.size, digest.sha256);
-                    self.records.push(ArtifactRecord {
-                        name,
-                        key,
-                        size,
-                        sha256,
-                    });
+                    self.records.push(ArtifactRecord { name, key, size, sha256 });
                 }
             },
         }
@@ -153,12 +128,7 @@ impl Shelf<'_> {
         let key = self.next_key();
         let (size, sha256) = (bytes.len() as u64, store::sha256(&bytes));
         self.store.put(&key, bytes).await?;
-        self.records.push(ArtifactRecord {
-            name: name.to_owned(),
-            key,
-            size,
-            sha256,
-        });
+        self.records.push(ArtifactRecord { name: name.to_owned(), key, size, sha256 });
         Ok(())
     }
 
@@ -167,10 +137,7 @@ impl Shelf<'_> {
         if self.missing.len() < limits::ARTIFACTS {
             let end = path.floor_char_boundary(path.len().min(limits::ARTIFACT_NAME_BYTES));
             let path = path[..end].to_owned();
-            self.missing.push(MissingFile {
-                path,
-                reason: reason.to_owned(),
-            });
+            self.missing.push(MissingFile { path, reason: reason.to_owned() });
         }
     }
 }
@@ -184,11 +151,8 @@ fn locate(scratch: &Path, named: &str) -> Result<(String, PathBuf), &'static str
     }
     let path = Path::new(named);
     // A job may name its files absolutely: it was told where its scratch folder is.
-    let path = if path.is_absolute() {
-        path.strip_prefix(scratch).map_err(|_| OUTSIDE)?
-    } else {
-        path
-    };
+    let path =
+        if path.is_absolute() { path.strip_prefix(scratch).map_err(|_| OUTSIDE)? } else { path };
     let mut parts = Vec::new();
     for part in path.components() {
         match part {
@@ -202,10 +166,7 @@ fn locate(scratch: &Path, named: &str) -> Result<(String, PathBuf), &'static str
     if parts.is_empty() {
         return Err("not a file");
     }
-    if parts
-        .iter()
-        .any(|part| part.len() > limits::ARTIFACT_NAME_BYTES || part.contains(':'))
-    {
+    if parts.iter().any(|part| part.len() > limits::ARTIFACT_NAME_BYTES || part.contains(':')) {
         return Err("not a portable name");
     }
     let root = scratch.canonicalize().map_err(|_| "not found")?;

@@ -88,10 +88,7 @@ impl Drop for Scratch {
 }
 
 async fn already_decided<B: Bus>(bench: &Bench<B>, offer: &Offer) -> bool {
-    let stored = bench
-        .bus
-        .verdicts(vec![(offer.queue.clone(), offer.key())])
-        .await;
+    let stored = bench.bus.verdicts(vec![(offer.queue.clone(), offer.key())]).await;
     stored.is_ok_and(|found| found.iter().any(Option::is_some))
 }
 
@@ -119,22 +116,11 @@ async fn run<B: Bus>(
         let message = format!("no job `{}` on worker `{}`", offer.job, bench.settings.id);
         return silent(Report::failed(message, false));
     };
-    let default_s = declaration
-        .options
-        .timeout_seconds
-        .unwrap_or(limits::TIMEOUT_SECONDS);
+    let default_s = declaration.options.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS);
     let timeout_ms = offer.timeout_ms.unwrap_or(u64::from(default_s) * 1000);
-    let started = Started {
-        key: offer.key(),
-        worker: bench.settings.id.clone(),
-        timeout_ms,
-    };
+    let started = Started { key: offer.key(), worker: bench.settings.id.clone(), timeout_ms };
     bench.bus.started(started).await;
-    let inputs = Arc::new(Inputs::new(
-        bench.bus.clone(),
-        bench.store.clone(),
-        offer.run,
-    ));
+    let inputs = Arc::new(Inputs::new(bench.bus.clone(), bench.store.clone(), offer.run));
     let parameters = match inputs.resolve(offer).await {
         Ok(parameters) => parameters,
         Err(failure) => return silent(Report::Failed(failure)),
@@ -245,9 +231,7 @@ fn finished(
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned());
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
 }

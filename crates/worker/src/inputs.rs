@@ -21,12 +21,7 @@ pub(crate) struct Inputs<B> {
 
 impl<B: Bus> Inputs<B> {
     pub(crate) fn new(bus: B, store: Store, run: RunId) -> Self {
-        Self {
-            bus,
-            store,
-            run,
-            fetched: Mutex::default(),
-        }
+        Self { bus, store, run, fetched: Mutex::default() }
     }
 
     /// The parameters of `offer` with every reference replaced.
@@ -42,21 +37,15 @@ impl<B: Bus> Inputs<B> {
         }
         let named = alt::expression::references(parameters);
         let mut outputs = BTreeMap::new();
-        for input in offer
-            .inputs
-            .iter()
-            .filter(|input| named.contains(&input.id))
-        {
+        for input in offer.inputs.iter().filter(|input| named.contains(&input.id)) {
             let output = self.output(input).await.map_err(|error| Failure {
                 message: format!("the output of `{}` is out of reach: {error}", input.id),
                 retryable: true,
             })?;
             outputs.insert(input.id.clone(), output);
         }
-        alt::expression::resolve(parameters, &outputs).map_err(|error| Failure {
-            message: error.to_string(),
-            retryable: false,
-        })
+        alt::expression::resolve(parameters, &outputs)
+            .map_err(|error| Failure { message: error.to_string(), retryable: false })
     }
 }
 
@@ -68,41 +57,26 @@ impl<B: Bus> Outputs for Inputs<B> {
             return Ok(output.clone());
         }
         let unavailable = |text: String| job::Error::Unavailable(text);
-        let key = AttemptKey {
-            run: self.run,
-            task: input.task,
-            attempt: input.attempt,
-        };
+        let key = AttemptKey { run: self.run, task: input.task, attempt: input.attempt };
         let found = self.bus.verdicts(vec![(input.queue.clone(), key)]).await;
         let found = found.map_err(|error| unavailable(error.to_string()))?;
         let verdict = found.into_iter().flatten().next();
         let body = verdict.and_then(|stored| stored.body.output);
         let output = match body {
             None => {
-                return Err(unavailable(format!(
-                    "no output of `{}` is stored",
-                    input.id
-                )));
+                return Err(unavailable(format!("no output of `{}` is stored", input.id)));
             }
             Some(Body::Inline(output)) => output,
             Some(Body::Stored { key, sha256, .. }) => {
-                let bytes = self
-                    .store
-                    .get(&key)
-                    .await
-                    .map_err(|error| unavailable(error.to_string()))?;
+                let bytes =
+                    self.store.get(&key).await.map_err(|error| unavailable(error.to_string()))?;
                 if store::sha256(&bytes) != sha256 {
-                    return Err(unavailable(format!(
-                        "the output of `{}` is damaged",
-                        input.id
-                    )));
+                    return Err(unavailable(format!("the output of `{}` is damaged", input.id)));
                 }
                 let text = String::from_utf8(bytes.into());
-                text.ok()
-                    .and_then(|text| Json::from_text(text).ok())
-                    .ok_or_else(|| {
-                        unavailable(format!("the output of `{}` is not JSON", input.id))
-                    })?
+                text.ok().and_then(|text| Json::from_text(text).ok()).ok_or_else(|| {
+                    unavailable(format!("the output of `{}` is not JSON", input.id))
+                })?
             }
         };
         fetched.insert(input.task.0, output.clone());

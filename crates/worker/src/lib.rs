@@ -59,19 +59,11 @@ impl<B> Bench<B> {
     }
 
     fn leave(&self, key: AttemptKey) {
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&key);
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     fn stop(&self, key: AttemptKey) {
-        if let Some(token) = self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-        {
+        if let Some(token) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             token.cancel();
         }
     }

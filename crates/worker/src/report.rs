@@ -35,10 +35,7 @@ pub(crate) struct Kept {
 
 impl Report {
     pub(crate) fn failed(message: impl Into<String>, retryable: bool) -> Self {
-        Self::Failed(Failure {
-            message: message.into(),
-            retryable,
-        })
+        Self::Failed(Failure { message: message.into(), retryable })
     }
 
     pub(crate) const fn outcome(&self) -> Outcome {
@@ -64,21 +61,11 @@ impl Report {
             Self::Failed(failure) => (Some(failure), None),
             Self::Timeout(limit) => {
                 let message = format!("timed out after {} s", limit.as_secs_f64());
-                (
-                    Some(Failure {
-                        message,
-                        retryable: true,
-                    }),
-                    None,
-                )
+                (Some(Failure { message, retryable: true }), None)
             }
-            Self::Cancelled => (
-                Some(Failure {
-                    message: "cancelled".to_owned(),
-                    retryable: false,
-                }),
-                None,
-            ),
+            Self::Cancelled => {
+                (Some(Failure { message: "cancelled".to_owned(), retryable: false }), None)
+            }
         };
         let failure = failure.map(|failure| Failure {
             message: cut(failure.message, limits::ERROR_BYTES),

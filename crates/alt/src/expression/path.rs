@@ -35,10 +35,7 @@ pub(super) fn parse(text: &str) -> Option<Path> {
     let (Some(Step::Key(task)), Some(Step::Key(output))) = (steps.next(), steps.next()) else {
         return None;
     };
-    (output == "output").then(|| Path {
-        task,
-        steps: steps.collect(),
-    })
+    (output == "output").then(|| Path { task, steps: steps.collect() })
 }
 
 /// A `.name`, `["name"]`, `['name']` or `[0]` and what follows it.
@@ -112,14 +109,8 @@ mod tests {
         type Expected<'a> = Option<(&'a str, Vec<Step>)>;
         let cases: &[(&str, Expected<'_>)] = &[
             ("tasks.a.output", Some(("a", vec![]))),
-            (
-                " tasks.a.output.x[0].y ",
-                Some(("a", vec![key("x"), Step::Item(0), key("y")])),
-            ),
-            (
-                "tasks[\"a.b\"].output['c d']",
-                Some(("a.b", vec![key("c d")])),
-            ),
+            (" tasks.a.output.x[0].y ", Some(("a", vec![key("x"), Step::Item(0), key("y")]))),
+            ("tasks[\"a.b\"].output['c d']", Some(("a.b", vec![key("c d")]))),
             ("tasks.a.output | length", None),
             ("tasks.a.output.x + 1", None),
             ("tasks.a.outputs", None),
@@ -131,10 +122,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let expected = expected.clone();
-            let expected = expected.map(|(task, steps)| Path {
-                task: task.to_owned(),
-                steps,
-            });
+            let expected = expected.map(|(task, steps)| Path { task: task.to_owned(), steps });
             assert_eq!(parse(text), expected, "{text}");
         }
     }
@@ -146,10 +134,7 @@ mod tests {
                 .unwrap();
         let at = |index| follow(&output, &[Step::Key("x".into()), Step::Item(index)]);
         assert_eq!(at(0).unwrap().get(), "1e400");
-        assert_eq!(
-            at(1).unwrap().get(),
-            "10000000000000000000000000000000000000001"
-        );
+        assert_eq!(at(1).unwrap().get(), "10000000000000000000000000000000000000001");
         assert_eq!(at(2).unwrap_err(), Step::Item(2));
     }
 }

@@ -18,11 +18,7 @@ pub(crate) enum Fault {
 pub(crate) fn inspect(text: &str) -> Result<Vec<String>, Fault> {
     let environment = super::resolve::environment();
     let expression = environment.compile_expression(text).map_err(|error| {
-        Fault::Syntax(
-            error
-                .detail()
-                .map_or_else(|| error.to_string(), ToOwned::to_owned),
-        )
+        Fault::Syntax(error.detail().map_or_else(|| error.to_string(), ToOwned::to_owned))
     })?;
     let mut names: Vec<_> = expression
         .undeclared_variables(false)
@@ -84,10 +80,7 @@ mod tests {
             ("'tasks.z.output' ~ tasks.a.output.tasks.x", &["a"]),
             ("tasks.a.output | length + 1", &["a"]),
             ("[1, 2]", &[]),
-            (
-                "tasks.a.output if tasks.b.output else tasks.a.output",
-                &["a", "b", "a"],
-            ),
+            ("tasks.a.output if tasks.b.output else tasks.a.output", &["a", "b", "a"]),
         ];
         for (text, expected) in cases {
             assert_eq!(inspect(text).unwrap(), *expected, "{text}");
@@ -98,10 +91,7 @@ mod tests {
     fn what_cannot_be_checked_is_refused() {
         assert!(matches!(inspect("tasks.a.output +"), Err(Fault::Syntax(_))));
         assert!(matches!(inspect(""), Err(Fault::Syntax(_))));
-        assert_eq!(
-            inspect("secret.x"),
-            Err(Fault::UnknownName("secret".into()))
-        );
+        assert_eq!(inspect("secret.x"), Err(Fault::UnknownName("secret".into())));
         assert_eq!(inspect("tasks"), Err(Fault::Unclear));
         assert_eq!(inspect("tasks | list"), Err(Fault::Unclear));
         assert_eq!(inspect("tasks.a.status"), Err(Fault::Unclear));

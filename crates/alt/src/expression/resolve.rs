@@ -106,10 +106,7 @@ fn value_of(text: &str, outputs: &BTreeMap<String, Json>) -> Result<String, Reso
 }
 
 fn failure(expression: &str, problem: impl Into<String>) -> ResolveError {
-    ResolveError {
-        expression: expression.to_owned(),
-        problem: problem.into(),
-    }
+    ResolveError { expression: expression.to_owned(), problem: problem.into() }
 }
 
 /// The value of one expression as JSON text.
@@ -118,15 +115,12 @@ fn evaluate(text: &str, outputs: &BTreeMap<String, Json>) -> Result<String, Reso
         let output = outputs
             .get(&path.task)
             .ok_or_else(|| failure(text, format!("task `{}` has no output here", path.task)))?;
-        let raw: &RawValue = output
-            .read()
-            .map_err(|error| failure(text, error.to_string()))?;
+        let raw: &RawValue = output.read().map_err(|error| failure(text, error.to_string()))?;
         return match path::follow(raw, &path.steps) {
             Ok(value) => Ok(value.get().to_owned()),
-            Err(Step::Key(key)) => Err(failure(
-                text,
-                format!("`{}` leads nowhere: there is no `{key}`", path.shown()),
-            )),
+            Err(Step::Key(key)) => {
+                Err(failure(text, format!("`{}` leads nowhere: there is no `{key}`", path.shown())))
+            }
             Err(Step::Item(index)) => Err(failure(
                 text,
                 format!("`{}` leads nowhere: there is no item {index}", path.shown()),
@@ -134,17 +128,10 @@ fn evaluate(text: &str, outputs: &BTreeMap<String, Json>) -> Result<String, Reso
         };
     }
     let failed = |error: &minijinja::Error| {
-        failure(
-            text,
-            error
-                .detail()
-                .map_or_else(|| error.to_string(), ToOwned::to_owned),
-        )
+        failure(text, error.detail().map_or_else(|| error.to_string(), ToOwned::to_owned))
     };
     let environment = environment();
-    let expression = environment
-        .compile_expression(text)
-        .map_err(|error| failed(&error))?;
+    let expression = environment.compile_expression(text).map_err(|error| failed(&error))?;
     let mut tasks = BTreeMap::new();
     for id in super::inspect(text).unwrap_or_default() {
         let Some(output) = outputs.get(&id) else {
@@ -155,9 +142,8 @@ fn evaluate(text: &str, outputs: &BTreeMap<String, Json>) -> Result<String, Reso
             .map_err(|error| failure(text, format!("the output of `{id}`: {error}")))?;
         tasks.insert(id, BTreeMap::from([("output", Value::from(Serde(&value)))]));
     }
-    let value = expression
-        .eval(BTreeMap::from([("tasks", tasks)]))
-        .map_err(|error| failed(&error))?;
+    let value =
+        expression.eval(BTreeMap::from([("tasks", tasks)])).map_err(|error| failed(&error))?;
     if value.is_undefined() {
         return Err(failure(text, "it is undefined"));
     }
@@ -194,19 +180,10 @@ mod tests {
             (r#"["${{ tasks.a.output.big }}"]"#, r"[1e400]"),
             (r#"["<${{ tasks.a.output.s }}>"]"#, r#"["<a\"b>"]"#),
             (r#"["n=${{ tasks.a.output.l }}"]"#, r#"["n=[1, 2]"]"#),
-            (
-                r#"["$${{ tasks.a.output.l }}"]"#,
-                r#"["${{ tasks.a.output.l }}"]"#,
-            ),
+            (r#"["$${{ tasks.a.output.l }}"]"#, r#"["${{ tasks.a.output.l }}"]"#),
             (r#"{"${{ key }}": 1}"#, r#"{"${{ key }}": 1}"#),
-            (
-                r#"["{% x %} {# y #} ${{ 'z' }}"]"#,
-                r#"["{% x %} {# y #} z"]"#,
-            ),
-            (
-                r#"["${{ tasks.a.output.l[1] }}", "${{ tasks.a.output.t }}"]"#,
-                "[2, true]",
-            ),
+            (r#"["{% x %} {# y #} ${{ 'z' }}"]"#, r#"["{% x %} {# y #} z"]"#),
+            (r#"["${{ tasks.a.output.l[1] }}", "${{ tasks.a.output.t }}"]"#, "[2, true]"),
             (r#"["${{ tasks.a.output.nothing }}"]"#, "[null]"),
         ];
         for (parameters, expected) in cases {
@@ -228,10 +205,7 @@ mod tests {
         let cases = [
             (r#"["${{ tasks.a.output.zzz }}"]"#, "there is no `zzz`"),
             (r#"["${{ tasks.a.output.l[7] }}"]"#, "there is no item 7"),
-            (
-                r#"["${{ tasks.b.output }}"]"#,
-                "task `b` has no output here",
-            ),
+            (r#"["${{ tasks.b.output }}"]"#, "task `b` has no output here"),
             (r#"["${{ 1 / 0 }}"]"#, "unable to calculate"),
             (r#"["${{ range(1000000) | list | length }}"]"#, ""),
             (r#"["x ${{ tasks.a.output"]"#, "missing"),

@@ -18,10 +18,7 @@ pub(super) struct Jobs<'c> {
 
 impl<'c> Jobs<'c> {
     pub(super) fn new(check: &Check<'c>) -> Self {
-        Self {
-            known: check.jobs,
-            ai: check.ai,
-        }
+        Self { known: check.jobs, ai: check.ai }
     }
 
     fn knows(&self, job: &str) -> bool {
@@ -41,9 +38,7 @@ impl<'c> Jobs<'c> {
             return self.named(reader, owner, field).unwrap_or_default();
         }
         let hints = origin.parameters.filter(|raw| {
-            ["\"task_type\"", "\"type\"", "\"prompt\""]
-                .iter()
-                .any(|key| raw.get().contains(key))
+            ["\"task_type\"", "\"type\"", "\"prompt\""].iter().any(|key| raw.get().contains(key))
         });
         let hints = hints.and_then(|raw| fields(raw)).unwrap_or_default();
         for key in ["task_type", "type"] {

@@ -5,8 +5,9 @@ use std::ops::{Range, RangeInclusive};
 
 use serde_json::value::RawValue;
 
-use crate::diagnostic::{Diagnostic, Findings, is_unprintable, pointer_step, quote};
+use crate::diagnostic::{Diagnostic, Findings, pointer_step, quote};
 use crate::value::{Field, Kind, items, span_in, string};
+use crate::visible::is_hidden;
 use crate::{Code, limits};
 
 /// Whose fields are read: only diagnostics need it.
@@ -46,21 +47,14 @@ impl<'a> Reader<'a, '_> {
         finish: impl FnOnce(Diagnostic) -> Diagnostic,
     ) {
         let span = self.span(field.value.get());
-        self.findings.error(|| {
-            finish(Diagnostic::error(
-                code,
-                shorten(span),
-                owner.pointer(&field.key),
-            ))
-        });
+        self.findings
+            .error(|| finish(Diagnostic::error(code, shorten(span), owner.pointer(&field.key))));
     }
 
     fn wrong_type(&mut self, owner: Owner, field: &Field<'_>, wanted: &str) {
         let found = Kind::of(field.value).name();
         self.refuse(owner, field, Code::WrongType, |fault| {
-            fault
-                .message(format!("`{}` must be {wanted}, not {found}", field.key))
-                .label(found)
+            fault.message(format!("`{}` must be {wanted}, not {found}", field.key)).label(found)
         });
     }
 
@@ -79,9 +73,7 @@ impl<'a> Reader<'a, '_> {
         let found = self.string(owner, field)?;
         if found.trim().is_empty() {
             self.refuse(owner, field, Code::BlankText, |fault| {
-                fault
-                    .message(format!("`{}` is blank", field.key))
-                    .label("say something here")
+                fault.message(format!("`{}` is blank", field.key)).label("say something here")
             });
             return None;
         }
@@ -95,25 +87,14 @@ impl<'a> Reader<'a, '_> {
             format!("`{}` is blank", field.key)
         } else if found.len() > limits::ID_BYTES {
             let most = limits::ID_BYTES;
-            format!(
-                "`{}` has {} bytes; at most {most} are allowed",
-                field.key,
-                found.len()
-            )
-        } else if let Some(odd) = found.chars().find(|&c| is_unprintable(c)) {
-            format!(
-                "`{}` holds the invisible character U+{:04X}",
-                field.key,
-                u32::from(odd)
-            )
+            format!("`{}` has {} bytes; at most {most} are allowed", field.key, found.len())
+        } else if let Some(odd) = found.chars().find(|&c| is_hidden(c)) {
+            format!("`{}` holds the invisible character U+{:04X}", field.key, u32::from(odd))
         } else {
             return Some(found);
         };
         self.refuse(owner, field, Code::BadName, |fault| {
-            fault
-                .message(problem)
-                .label("this name")
-                .help("use visible characters, 1 to 256 bytes")
+            fault.message(problem).label("this name").help("use visible characters, 1 to 256 bytes")
         });
         None
     }
@@ -129,12 +110,7 @@ impl<'a> Reader<'a, '_> {
             self.wrong_type(owner, field, "a whole number");
             return None;
         }
-        let found = field
-            .value
-            .get()
-            .parse()
-            .ok()
-            .filter(|number| range.contains(number));
+        let found = field.value.get().parse().ok().filter(|number| range.contains(number));
         if found.is_none() {
             let (least, most) = range.into_inner();
             self.refuse(owner, field, Code::OutOfRange, |fault| {
@@ -157,9 +133,7 @@ impl<'a> Reader<'a, '_> {
         words: &[(&str, T)],
     ) -> Option<T> {
         let found = self.string(owner, field)?;
-        let word = words
-            .iter()
-            .find(|(word, _)| word.eq_ignore_ascii_case(&found));
+        let word = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&found));
         if word.is_none() {
             let known: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
             let near = nearest(&found, words.iter().map(|(word, _)| *word));
@@ -256,11 +230,7 @@ impl<'a> Reader<'a, '_> {
 
 /// A span that is at most a screenful: a diagnostic about a huge value points to its start.
 pub(super) fn shorten(span: Range<usize>) -> Range<usize> {
-    if span.len() > 400 {
-        span.start..span.start + 1
-    } else {
-        span
-    }
+    if span.len() > 400 { span.start..span.start + 1 } else { span }
 }
 
 /// Bytes of the text times bytes of the words that one suggestion may compare.
@@ -276,9 +246,6 @@ pub(crate) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> O
         rest.is_some()
     };
     let alike = |word: &'w str| (strsim::jaro_winkler(text, word), word);
-    let best = words
-        .filter(affordable)
-        .map(alike)
-        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let best = words.filter(affordable).map(alike).max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.8).then_some(best.1)
 }

@@ -69,9 +69,8 @@ pub(super) fn read<'a>(
     if !fields.iter().any(|field| described(&field)) {
         describe(reader, index, raw, &mut task);
     }
-    let named = fields
-        .iter()
-        .find(|field| field.key == "job" && Kind::of(field.value) != Kind::Null);
+    let named =
+        fields.iter().find(|field| field.key == "job" && Kind::of(field.value) != Kind::Null);
     task.job = jobs.resolve(reader, Owner::Task(index), named, &origin);
     (task, origin)
 }
@@ -133,29 +132,15 @@ fn read_field<'a>(
         }
         "timeout_seconds" => {
             task.timeout_seconds = reader.number(owner, field, 1..=limits::TIMEOUT_SECONDS);
-            remark(
-                reader,
-                owner,
-                field,
-                task.timeout_seconds,
-                limits::TIMEOUT_SECONDS_USUAL,
-            );
+            remark(reader, owner, field, task.timeout_seconds, limits::TIMEOUT_SECONDS_USUAL);
         }
         "retry_count" => {
             let retries = reader.number(owner, field, 0..=u32::from(limits::RETRIES));
             task.retry_count = retries.and_then(|retries| u8::try_from(retries).ok());
-            remark(
-                reader,
-                owner,
-                field,
-                retries,
-                u32::from(limits::RETRIES_USUAL),
-            );
+            remark(reader, owner, field, retries, u32::from(limits::RETRIES_USUAL));
         }
         "priority" => {
-            task.priority = reader
-                .word(owner, field, PRIORITIES)
-                .unwrap_or(task.priority);
+            task.priority = reader.word(owner, field, PRIORITIES).unwrap_or(task.priority);
         }
         "tags" => task.tags = reader.strings(owner, field, limits::TAGS),
         "queue" => task.queue = read_queue(reader, owner, field),
@@ -185,10 +170,7 @@ fn remark(
     let span = reader.span(field.value.get());
     reader.findings.warning(|| {
         Diagnostic::warning(Code::UnusualValue, span, owner.pointer(&field.key))
-            .message(format!(
-                "`{}` is {number}: more than {usual} is rarely meant",
-                field.key
-            ))
+            .message(format!("`{}` is {number}: more than {usual} is rarely meant", field.key))
             .label("is this meant?")
     });
 }
@@ -196,9 +178,7 @@ fn remark(
 fn read_queue<'a>(reader: &mut Reader<'a, '_>, owner: Owner, field: &Field<'a>) -> Option<String> {
     let queue = reader.string(owner, field)?;
     let fits = (1..=limits::QUEUE_CHARS).contains(&queue.len())
-        && queue
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        && queue.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if !fits {
         reader.refuse(owner, field, Code::BadQueue, |fault| {
             fault
@@ -216,12 +196,8 @@ fn describe(reader: &mut Reader<'_, '_>, index: usize, raw: &RawValue, task: &mu
     task.description.clone_from(&task.id);
     let start = reader.span(raw.get()).start;
     reader.findings.warning(|| {
-        Diagnostic::warning(
-            Code::MissingField,
-            start..start + 1,
-            format!("/tasks/{index}"),
-        )
-        .message("`description` is missing; the id stands in for it")
-        .label("say what this task does")
+        Diagnostic::warning(Code::MissingField, start..start + 1, format!("/tasks/{index}"))
+            .message("`description` is missing; the id stands in for it")
+            .label("say what this task does")
     });
 }

@@ -13,25 +13,14 @@ const TITLE_CHARS: usize = 120;
 
 /// Steps of the second version of the dialect. Nothing ever ran them, and leaving one out would
 /// change what the file asks for.
-const STEPS: &[&str] = &[
-    "condition",
-    "loop",
-    "function_def",
-    "function_call",
-    "variables",
-];
+const STEPS: &[&str] = &["condition", "loop", "function_def", "function_call", "variables"];
 
 /// What such steps use, in the file.
 const STEP_DATA: &[&str] = &["functions", "global_variables"];
 
 /// What producers say of the whole file, without a field in ALT.
-const ABOUT_FILE: &[&str] = &[
-    "language",
-    "saved_at",
-    "user_id",
-    "global_parameters",
-    "output_expectations",
-];
+const ABOUT_FILE: &[&str] =
+    &["language", "saved_at", "user_id", "global_parameters", "output_expectations"];
 
 /// Fields of ALT that producers write as `null` when they have no value.
 const OPTIONAL: &[&str] = &[
@@ -57,10 +46,7 @@ pub(super) fn to_alt<'a>(root: Node<'a>, text: &'a str, findings: &mut Findings)
     };
     let has = |name: &str| entries.iter().any(|entry| entry.key == name);
     if !has("segments") {
-        return Node {
-            span: root.span,
-            value: Value::Map(entries),
-        };
+        return Node { span: root.span, value: Value::Map(entries) };
     }
     if has("tasks") {
         findings.error(|| {
@@ -134,10 +120,7 @@ impl<'a> Dialect<'a, '_> {
             let Value::Text(text) = &command.value else {
                 return file.put(self.findings, "", "title", command);
             };
-            let title = Node {
-                span: command.span.clone(),
-                value: Value::Text(headline(text)),
-            };
+            let title = Node { span: command.span.clone(), value: Value::Text(headline(text)) };
             let whole = title == command;
             file.put(self.findings, "", "title", title);
             if whole {
@@ -162,10 +145,7 @@ impl<'a> Dialect<'a, '_> {
                 value => Node { span, value },
             });
         }
-        Node {
-            span: node.span,
-            value: Value::List(tasks),
-        }
+        Node { span: node.span, value: Value::List(tasks) }
     }
 
     fn segment(&mut self, span: Range<usize>, entries: Vec<Entry<'a>>, pointer: &str) -> Node<'a> {
@@ -173,13 +153,7 @@ impl<'a> Dialect<'a, '_> {
         for entry in entries {
             self.segment_entry(entry, &mut parts, pointer);
         }
-        let Parts {
-            mut task,
-            content,
-            mut parameters,
-            declared,
-            mut metadata,
-        } = parts;
+        let Parts { mut task, content, mut parameters, declared, mut metadata } = parts;
         let inside = format!("{pointer}/parameters");
         match (content, task.get("description")) {
             (Some(content), None) => task.put(self.findings, pointer, "description", content),
@@ -190,28 +164,13 @@ impl<'a> Dialect<'a, '_> {
         }
         if !declared.is_empty() {
             let at = format!("{pointer}/metadata");
-            metadata.put(
-                self.findings,
-                &at,
-                "parameters",
-                declared.node(span.clone()),
-            );
+            metadata.put(self.findings, &at, "parameters", declared.node(span.clone()));
         }
         if !metadata.is_empty() {
-            parameters.put(
-                self.findings,
-                &inside,
-                "metadata",
-                metadata.node(span.clone()),
-            );
+            parameters.put(self.findings, &inside, "metadata", metadata.node(span.clone()));
         }
         if !parameters.is_empty() {
-            task.put(
-                self.findings,
-                pointer,
-                "parameters",
-                parameters.node(span.clone()),
-            );
+            task.put(self.findings, pointer, "parameters", parameters.node(span.clone()));
         }
         task.node(span)
     }
@@ -228,9 +187,7 @@ impl<'a> Dialect<'a, '_> {
             }
             "content" | "type" | "task_type" if empty => return,
             "type" | "task_type" => {
-                return parts
-                    .parameters
-                    .put(self.findings, &inside(), "task_type", node);
+                return parts.parameters.put(self.findings, &inside(), "task_type", node);
             }
             "dependencies" if !empty => (key, self.all_worded(node)),
             "parameters" => return self.parameters(node, parts, &inside()),
@@ -256,12 +213,7 @@ impl<'a> Dialect<'a, '_> {
             }
             Value::Word(_) | Value::Text(_) => {
                 let help = "write a list of maps with `name` and `value`, or one map";
-                self.fault(
-                    node.span,
-                    pointer,
-                    "the parameters are no list and no map",
-                    help,
-                );
+                self.fault(node.span, pointer, "the parameters are no list and no map", help);
             }
         }
     }
@@ -279,24 +231,15 @@ impl<'a> Dialect<'a, '_> {
                 }
             }
         }
-        let Some(Node {
-            value: Value::Text(name),
-            ..
-        }) = name
-        else {
+        let Some(Node { value: Value::Text(name), .. }) = name else {
             let help = "write a map with `name` and `value`";
             return self.fault(span, &pointer, "the parameter has no name", help);
         };
         if !rest.is_empty() {
             let rest = rest.node(span.clone());
-            parts
-                .declared
-                .put(self.findings, &pointer, name.clone(), rest);
+            parts.declared.put(self.findings, &pointer, name.clone(), rest);
         }
-        let value = value.unwrap_or(Node {
-            span,
-            value: Value::Null,
-        });
+        let value = value.unwrap_or(Node { span, value: Value::Null });
         parts.parameters.put(self.findings, inside, name, value);
     }
 
@@ -326,30 +269,23 @@ impl<'a> Dialect<'a, '_> {
             }
             other => other,
         };
-        Node {
-            span: node.span,
-            value,
-        }
+        Node { span: node.span, value }
     }
 
     /// An id, a version or a text that looked like a number: what the author wrote.
     fn worded(&self, node: Node<'a>) -> Node<'a> {
         let written = self.text.get(node.span.clone());
         match (&node.value, written) {
-            (Value::Word(_), Some(written)) => Node {
-                span: node.span,
-                value: Value::Text(written.trim_end().into()),
-            },
+            (Value::Word(_), Some(written)) => {
+                Node { span: node.span, value: Value::Text(written.trim_end().into()) }
+            }
             _ => node,
         }
     }
 
     fn fault(&mut self, at: Range<usize>, pointer: &str, message: &str, help: &str) {
-        self.findings.error(|| {
-            Diagnostic::error(Code::Yaml, at, pointer)
-                .message(message)
-                .help(help)
-        });
+        self.findings
+            .error(|| Diagnostic::error(Code::Yaml, at, pointer).message(message).help(help));
     }
 }
 
@@ -370,18 +306,11 @@ fn zoned(node: Node<'_>) -> Node<'_> {
     let Some((day, time)) = text.split_once(['T', ' ']) else {
         return node;
     };
-    if time.is_empty()
-        || !time
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'.'))
-    {
+    if time.is_empty() || !time.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'.')) {
         return node;
     }
     let value = Value::Text(format!("{day}T{time}Z").into());
-    Node {
-        span: node.span,
-        value,
-    }
+    Node { span: node.span, value }
 }
 
 /// The text as one line, cut after a word.

@@ -21,10 +21,7 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {
-        self.places
-            .get(key)
-            .and_then(|&place| self.entries.get(place))
-            .map(|entry| &entry.node)
+        self.places.get(key).and_then(|&place| self.entries.get(place)).map(|entry| &entry.node)
     }
 
     /// Adds a field. Another value under its name would be lost, so that is a fault.
@@ -47,10 +44,7 @@ impl<'a> Object<'a> {
         let first = first.span.clone();
         findings.error(|| {
             Diagnostic::error(Code::Yaml, node.span, pointer)
-                .message(format!(
-                    "two values would become {} of one object",
-                    quote(&key)
-                ))
+                .message(format!("two values would become {} of one object", quote(&key)))
                 .label("this value")
                 .related(first, "and this one")
                 .help("keep one of them, or rename it")
@@ -58,9 +52,6 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn node(self, span: Range<usize>) -> Node<'a> {
-        Node {
-            span,
-            value: Value::Map(self.entries),
-        }
+        Node { span, value: Value::Map(self.entries) }
     }
 }

@@ -44,11 +44,7 @@ fn based(digits: &str, base: u32) -> Option<Result<Value<'static>, NotJson>> {
         return None;
     }
     let number = u128::from_str_radix(digits, base);
-    Some(
-        number
-            .map(|number| Value::Word(number.to_string().into()))
-            .map_err(|_| NotJson),
-    )
+    Some(number.map(|number| Value::Word(number.to_string().into())).map_err(|_| NotJson))
 }
 
 /// `text` as a JSON number, if it is a decimal number of the core schema.
@@ -77,11 +73,7 @@ fn decimal(text: &str) -> Option<String> {
         return None;
     }
     let significant = whole.trim_start_matches('0');
-    let whole = if significant.is_empty() {
-        "0"
-    } else {
-        significant
-    };
+    let whole = if significant.is_empty() { "0" } else { significant };
     let fraction = match fraction {
         Some("") => ".0".to_owned(),
         Some(digits) => format!(".{digits}"),

@@ -178,33 +178,13 @@ fn what_hides_a_size_a_type_or_a_value_is_refused_with_its_place() {
         ("a: 1\nb: *x\n", (2, 4), "/b", "the alias `*x`"),
         ("*x : 1\n", (1, 1), "", "the alias `*x`"),
         ("t:\n- <<: {a: 1}\n", (2, 3), "/t/0", "`<<` is refused"),
-        (
-            "t: !!python/object:os.system x\n",
-            (1, 4),
-            "/t",
-            "the tag `!!python/object:os.system`",
-        ),
+        ("t: !!python/object:os.system x\n", (1, 4), "/t", "the tag `!!python/object:os.system`"),
         ("t: !!str 5\n", (1, 4), "/t", "the tag `!!str`"),
         ("t: !own {a: 1}\n", (1, 4), "/t", "the tag `!own`"),
         ("a:\n\tb: 1\n", (2, 1), "/a", "a tab is used as indentation"),
-        (
-            "a: [\n\t1]\n",
-            (2, 1),
-            "/a/0",
-            "a tab is used as indentation",
-        ),
-        (
-            "a:\n  - b\n\t- c\n",
-            (3, 1),
-            "/a/0",
-            "a tab is used as indentation",
-        ),
-        (
-            "a: 1\nb: 2\n\"a\": 3\n",
-            (3, 1),
-            "/a",
-            "the key stands twice",
-        ),
+        ("a: [\n\t1]\n", (2, 1), "/a/0", "a tab is used as indentation"),
+        ("a:\n  - b\n\t- c\n", (3, 1), "/a/0", "a tab is used as indentation"),
+        ("a: 1\nb: 2\n\"a\": 3\n", (3, 1), "/a", "the key stands twice"),
         ("a: 1\n---\nb: 2\n", (2, 1), "", "a second document"),
         ("? [a]\n: 1\n", (1, 3), "", "used as a key"),
         ("? \n: 1\n", (2, 1), "", "a key is empty"),
@@ -221,11 +201,7 @@ fn what_hides_a_size_a_type_or_a_value_is_refused_with_its_place() {
         let found = refused(yaml);
         let first = &found[0];
         assert!(first.message.contains(message), "{yaml:?}: {first:?}");
-        assert_eq!(
-            (first.line, first.column),
-            (line, column),
-            "{yaml:?}: {first:?}"
-        );
+        assert_eq!((first.line, first.column), (line, column), "{yaml:?}: {first:?}");
         assert_eq!(first.pointer, pointer, "{yaml:?}: {first:?}");
         assert_eq!(first.code, Code::Yaml, "{yaml:?}");
         assert!(first.help.is_some(), "{yaml:?}");
@@ -246,9 +222,8 @@ fn an_alias_bomb_is_refused_without_being_unfolded() {
 
 #[test]
 fn depth_is_bounded_however_it_is_written() {
-    let block: String = (0..=limits::DEPTH)
-        .map(|level| format!("{}a:\n", " ".repeat(level)))
-        .collect();
+    let block: String =
+        (0..=limits::DEPTH).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
     let texts = [
         "[".repeat(100_000),
         "{a: ".repeat(100_000),
@@ -259,11 +234,7 @@ fn depth_is_bounded_however_it_is_written() {
     for text in &texts {
         let found = refused(text);
         let start = &text[..20.min(text.len())];
-        assert!(
-            matches!(found[0].code, Code::Depth | Code::Yaml),
-            "{start}: {:?}",
-            found[0]
-        );
+        assert!(matches!(found[0].code, Code::Depth | Code::Yaml), "{start}: {:?}", found[0]);
     }
     assert_eq!(refused(&texts[0])[0].code, Code::Depth);
     let deepest = format!("{}{}", "[".repeat(limits::DEPTH), "]".repeat(limits::DEPTH));
@@ -275,85 +246,39 @@ fn size_and_encoding_are_checked_before_anything_is_read() {
     let found = yaml_to_json(&vec![b' '; YAML_BYTES + 1]).unwrap_err();
     assert!(found[0].message.contains("larger than 16 MiB"));
     let found = refused(&format!("[{}]", "a,".repeat(1_000_001)));
-    assert!(
-        found[0].message.contains("more than 1000000 values"),
-        "{found:?}"
-    );
+    assert!(found[0].message.contains("more than 1000000 values"), "{found:?}");
     let found = yaml_to_json(b"a: 1\nb: \xe9").unwrap_err();
-    assert_eq!(
-        (found[0].code, found[0].line, found[0].column),
-        (Code::Encoding, 2, 4)
-    );
+    assert_eq!((found[0].code, found[0].line, found[0].column), (Code::Encoding, 2, 4));
     let found = refused("\u{feff}a: 1");
     assert_eq!((found[0].code, found[0].line), (Code::Encoding, 1));
 }
 
 #[test]
 fn steps_that_alt_cannot_express_are_refused_unless_they_are_empty() {
-    for step in [
-        "loop",
-        "condition",
-        "function_def",
-        "function_call",
-        "variables",
-    ] {
+    for step in ["loop", "condition", "function_def", "function_call", "variables"] {
         let yaml = format!("id: a\nsegments:\n- id: b\n  content: c\n  {step}: {{x: 1}}\n");
         let found = refused(&yaml);
-        assert_eq!(
-            found[0].message,
-            format!("`{step}` cannot be expressed in an ALT file")
-        );
+        assert_eq!(found[0].message, format!("`{step}` cannot be expressed in an ALT file"));
         assert_eq!(found[0].pointer, format!("/segments/0/{step}"));
         assert_eq!(found[0].line, 5);
         let idle = yaml.replace("{x: 1}", "null");
-        assert_eq!(
-            converted(&idle)["tasks"][0],
-            json!({"id": "b", "description": "c"})
-        );
+        assert_eq!(converted(&idle)["tasks"][0], json!({"id": "b", "description": "c"}));
     }
-    assert!(
-        refused("segments: []\nfunctions: [f]\n")[0]
-            .message
-            .contains("`functions`")
-    );
-    assert_eq!(
-        converted("segments: []\nglobal_variables: {}\n"),
-        json!({"tasks": []})
-    );
+    assert!(refused("segments: []\nfunctions: [f]\n")[0].message.contains("`functions`"));
+    assert_eq!(converted("segments: []\nglobal_variables: {}\n"), json!({"tasks": []}));
 }
 
 #[test]
 fn values_that_would_replace_each_other_are_refused() {
     let table = [
         ("tasks: []\nsegments: []\n", "`segments` and `tasks`"),
-        (
-            "segments: []\ntimestamp: '2025-01-01T00:00:00'\ncreated_at: x\n",
-            "`created_at`",
-        ),
-        (
-            "segments: []\nlanguage: tr\nmetadata: {language: en}\n",
-            "`language`",
-        ),
-        (
-            "segments:\n- parameters: [{name: a, value: 1}, {name: a, value: 2}]\n",
-            "`a`",
-        ),
-        (
-            "segments:\n- task_type: x\n  parameters: {task_type: y}\n",
-            "`task_type`",
-        ),
-        (
-            "segments:\n- parameters: {metadata: 1}\n  metadata: {b: 2}\n",
-            "`metadata`",
-        ),
-        (
-            "segments:\n- parameters: [{value: 1}]\n",
-            "the parameter has no name",
-        ),
-        (
-            "segments:\n- parameters: [[a, 1]]\n",
-            "the parameter has no name",
-        ),
+        ("segments: []\ntimestamp: '2025-01-01T00:00:00'\ncreated_at: x\n", "`created_at`"),
+        ("segments: []\nlanguage: tr\nmetadata: {language: en}\n", "`language`"),
+        ("segments:\n- parameters: [{name: a, value: 1}, {name: a, value: 2}]\n", "`a`"),
+        ("segments:\n- task_type: x\n  parameters: {task_type: y}\n", "`task_type`"),
+        ("segments:\n- parameters: {metadata: 1}\n  metadata: {b: 2}\n", "`metadata`"),
+        ("segments:\n- parameters: [{value: 1}]\n", "the parameter has no name"),
+        ("segments:\n- parameters: [[a, 1]]\n", "the parameter has no name"),
         ("segments:\n- parameters: text\n", "no list and no map"),
     ];
     for (yaml, message) in table {
@@ -372,10 +297,7 @@ fn segments_map_field_by_field() {
     let table = [
         ("id: 7", json!({"id": "7"})),
         ("id: 1.10", json!({"id": "1.10"})),
-        (
-            "dependencies: [1, no]",
-            json!({"dependencies": ["1", "no"]}),
-        ),
+        ("dependencies: [1, no]", json!({"dependencies": ["1", "no"]})),
         ("dependencies: null", json!({})),
         ("segment_id: a", json!({"id": "a"})),
         ("type: open", json!({"parameters": {"task_type": "open"}})),
@@ -385,14 +307,8 @@ fn segments_map_field_by_field() {
             "{content: a, description: b}",
             json!({"description": "b", "parameters": {"content": "a"}}),
         ),
-        (
-            "metadata: {confidence: 0.5}",
-            json!({"parameters": {"metadata": {"confidence": 0.5}}}),
-        ),
-        (
-            "parameters: [{name: a}]",
-            json!({"parameters": {"a": null}}),
-        ),
+        ("metadata: {confidence: 0.5}", json!({"parameters": {"metadata": {"confidence": 0.5}}})),
+        ("parameters: [{name: a}]", json!({"parameters": {"a": null}})),
         ("just a text", json!("just a text")),
     ];
     for (segment, task) in table {
@@ -418,10 +334,7 @@ fn files_map_field_by_field() {
             "created_at: 2025-04-28T00:28:21+03:00".into(),
             json!({"created_at": "2025-04-28T00:28:21+03:00"}),
         ),
-        (
-            "timestamp: yesterday".into(),
-            json!({"created_at": "yesterday"}),
-        ),
+        ("timestamp: yesterday".into(), json!({"created_at": "yesterday"})),
         ("timestamp: null".into(), json!({})),
         ("metadata: {a: 1}".into(), json!({"metadata": {"a": 1}})),
         ("metadata: text".into(), json!({"metadata": "text"})),
@@ -432,18 +345,12 @@ fn files_map_field_by_field() {
             "command: |\n  two\n  lines".into(),
             json!({"title": "two lines", "description": "two\nlines\n"}),
         ),
-        (
-            "title: t\ncommand: c".into(),
-            json!({"title": "t", "description": "c"}),
-        ),
+        ("title: t\ncommand: c".into(), json!({"title": "t", "description": "c"})),
         (
             "title: t\ncommand: c\ndescription: d".into(),
             json!({"title": "t", "description": "d", "metadata": {"command": "c"}}),
         ),
-        (
-            format!("command: {long}"),
-            json!({"title": cut, "description": long.trim_end()}),
-        ),
+        (format!("command: {long}"), json!({"title": cut, "description": long.trim_end()})),
         (
             format!("command: {endless}"),
             json!({"title": format!("{}…", "x".repeat(119)), "description": endless}),
@@ -451,11 +358,7 @@ fn files_map_field_by_field() {
     ];
     for (lines, mut file) in table {
         file["tasks"] = json!([]);
-        assert_eq!(
-            converted(&format!("{lines}\nsegments: []\n")),
-            file,
-            "{lines}"
-        );
+        assert_eq!(converted(&format!("{lines}\nsegments: []\n")), file, "{lines}");
     }
 }
 

@@ -9,7 +9,8 @@ use serde_saphyr::granit_parser::{
 };
 
 use super::scalar;
-use crate::diagnostic::{Diagnostic, Findings, escape, quote};
+use crate::diagnostic::{Diagnostic, Findings, quote};
+use crate::visible::escape;
 use crate::{Code, limits};
 
 /// Values in a document, keys not counted: an empty one takes two bytes of text and 100 as a tree.
@@ -48,16 +49,8 @@ impl PartialEq for Node<'_> {
 
 /// A collection whose end was not read yet.
 enum Open<'a> {
-    List {
-        start: usize,
-        items: Vec<Node<'a>>,
-    },
-    Map {
-        start: usize,
-        entries: Vec<Entry<'a>>,
-        key: Option<Cow<'a, str>>,
-        seen: Seen<'a>,
-    },
+    List { start: usize, items: Vec<Node<'a>> },
+    Map { start: usize, entries: Vec<Entry<'a>>, key: Option<Cow<'a, str>>, seen: Seen<'a> },
 }
 
 /// The keys of one map, and where they stand.
@@ -106,11 +99,7 @@ pub(super) fn read<'a>(text: &'a str, findings: &mut Findings) -> Option<Node<'a
         }
     }
     if reader.root.is_none() {
-        reader.fault(
-            0..0,
-            "the file is empty",
-            "write an object with `id`, `title` and `tasks`",
-        );
+        reader.fault(0..0, "the file is empty", "write an object with `id`, `title` and `tasks`");
     }
     reader.root
 }
@@ -119,16 +108,9 @@ impl<'a> Reader<'a, '_> {
     fn event(&mut self, event: Event<'a>, span: Span) -> Result<(), Stop> {
         let at = span.byte_range().unwrap_or(0..0);
         if let Some(tag) = event.tag() {
-            let place = span
-                .tag_span()
-                .and_then(|tag| tag.byte_range())
-                .unwrap_or(at.clone());
+            let place = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(at.clone());
             let message = format!("the tag {} is refused", quote(&tag.original()));
-            self.fault(
-                place,
-                &message,
-                "remove the tag; what must stay text goes into quotes",
-            );
+            self.fault(place, &message, "remove the tag; what must stay text goes into quotes");
         }
         if event.anchor_id().is_some() && !matches!(event, Event::Anchor(..)) {
             self.anchored = pointer(&self.open);
@@ -142,10 +124,7 @@ impl<'a> Reader<'a, '_> {
                 let (findings, anchored) = (&mut *self.findings, &self.anchored);
                 findings.error(|| {
                     Diagnostic::error(Code::Yaml, at, anchored.as_str())
-                        .message(format!(
-                            "the anchor {} is refused",
-                            quote(&format!("&{name}"))
-                        ))
+                        .message(format!("the anchor {} is refused", quote(&format!("&{name}"))))
                         .help("remove the anchor, and write the value again where it is needed")
                 });
                 Ok(())
@@ -157,24 +136,12 @@ impl<'a> Reader<'a, '_> {
                 self.node(at, Value::Null)
             }
             Event::Scalar(text, style, ..) => self.scalar(at, text, style),
-            Event::SequenceStart(..) => self.start(
-                &at,
-                Open::List {
-                    start: at.start,
-                    items: Vec::new(),
-                },
-            ),
+            Event::SequenceStart(..) => {
+                self.start(&at, Open::List { start: at.start, items: Vec::new() })
+            }
             Event::MappingStart(..) => {
                 let (entries, seen) = (Vec::new(), Seen::new());
-                self.start(
-                    &at,
-                    Open::Map {
-                        start: at.start,
-                        entries,
-                        key: None,
-                        seen,
-                    },
-                )
+                self.start(&at, Open::Map { start: at.start, entries, key: None, seen })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(at.end),
             _ => Ok(()),
@@ -186,11 +153,7 @@ impl<'a> Reader<'a, '_> {
         if self.documents == 1 {
             return Ok(());
         }
-        self.fault(
-            at,
-            "a second document starts here",
-            "write one file for each document",
-        );
+        self.fault(at, "a second document starts here", "write one file for each document");
         Err(Stop)
     }
 
@@ -203,11 +166,7 @@ impl<'a> Reader<'a, '_> {
         let plain = style == ScalarStyle::Plain;
         if let Some(Open::Map { key: None, .. }) = self.open.last() {
             if plain && (at.is_empty() || text == "<<") {
-                let message = if at.is_empty() {
-                    "a key is empty"
-                } else {
-                    "`<<` is refused"
-                };
+                let message = if at.is_empty() { "a key is empty" } else { "`<<` is refused" };
                 self.fault(at.clone(), message, "write the keys and values themselves");
             }
             return self.key(at, text);
@@ -220,11 +179,7 @@ impl<'a> Reader<'a, '_> {
             scalar::resolve(text).unwrap_or_else(|scalar::NotJson| {
                 let number = quote(self.text.get(at.clone()).unwrap_or(""));
                 let message = format!("JSON has no number {number}");
-                self.fault(
-                    at.clone(),
-                    &message,
-                    "write another number, or put it into quotes",
-                );
+                self.fault(at.clone(), &message, "write another number, or put it into quotes");
                 Value::Null
             })
         };
@@ -253,11 +208,7 @@ impl<'a> Reader<'a, '_> {
     fn start(&mut self, at: &Range<usize>, opened: Open<'a>) -> Result<(), Stop> {
         let place = at.start..at.end.max(at.start);
         if let Some(Open::Map { key: None, .. }) = self.open.last() {
-            self.fault(
-                place,
-                "a list or a map is used as a key",
-                "use a text as the key",
-            );
+            self.fault(place, "a list or a map is used as a key", "use a text as the key");
             return Err(Stop);
         }
         if self.open.len() == limits::DEPTH {
@@ -281,11 +232,7 @@ impl<'a> Reader<'a, '_> {
         self.values += 1;
         if self.values > VALUES {
             let message = format!("the file has more than {VALUES} values");
-            self.fault(
-                span,
-                &message,
-                "write it as JSON, or split it into several files",
-            );
+            self.fault(span, &message, "write it as JSON, or split it into several files");
             return Err(Stop);
         }
         let node = Node { span, value };
@@ -294,11 +241,7 @@ impl<'a> Reader<'a, '_> {
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, key, .. }) => {
                 let Some(key) = key.take() else {
-                    self.fault(
-                        node.span,
-                        "an alias is used as a key",
-                        "use a text as the key",
-                    );
+                    self.fault(node.span, "an alias is used as a key", "use a text as the key");
                     return Err(Stop);
                 };
                 entries.push(Entry { key, node });
@@ -327,10 +270,7 @@ impl<'a> Reader<'a, '_> {
         let (findings, open) = (&mut *self.findings, &self.open);
         findings.error(|| {
             Diagnostic::error(Code::Depth, at, pointer(open))
-                .message(format!(
-                    "lists and maps are nested deeper than {}",
-                    limits::DEPTH
-                ))
+                .message(format!("lists and maps are nested deeper than {}", limits::DEPTH))
                 .help("flatten the value, or pass it as one string")
         });
         Err(Stop)
@@ -340,9 +280,7 @@ impl<'a> Reader<'a, '_> {
         let marker = error.marker();
         let start = marker.byte_offset().unwrap_or_else(|| {
             let mut characters = self.text.char_indices();
-            characters
-                .nth(marker.index())
-                .map_or(self.text.len(), |(at, _)| at)
+            characters.nth(marker.index()).map_or(self.text.len(), |(at, _)| at)
         });
         let at = start..self.text.ceil_char_boundary(start + 1);
         match error.kind() {
@@ -360,11 +298,7 @@ impl<'a> Reader<'a, '_> {
             _ => {
                 let reason = escape(&error.info(), limits::QUOTE_CHARS);
                 let message = format!("the text is not YAML: {reason}");
-                self.fault(
-                    at,
-                    &message,
-                    "mend the marked place, or write the file as JSON",
-                );
+                self.fault(at, &message, "mend the marked place, or write the file as JSON");
             }
         }
         Err(Stop)
@@ -372,11 +306,8 @@ impl<'a> Reader<'a, '_> {
 
     fn fault(&mut self, at: Range<usize>, message: &str, help: &str) {
         let (findings, open) = (&mut *self.findings, &self.open);
-        findings.error(|| {
-            Diagnostic::error(Code::Yaml, at, pointer(open))
-                .message(message)
-                .help(help)
-        });
+        findings
+            .error(|| Diagnostic::error(Code::Yaml, at, pointer(open)).message(message).help(help));
     }
 }
 

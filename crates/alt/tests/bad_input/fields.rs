@@ -34,9 +34,7 @@ fn a_timeout_is_a_whole_number_of_seconds_up_to_a_week() {
         ("[30]", wrong),
         ("{}", wrong),
     ];
-    hold_each(cases, |text| {
-        task_with(&format!("\"timeout_seconds\": {text}"))
-    });
+    hold_each(cases, |text| task_with(&format!("\"timeout_seconds\": {text}")));
 }
 
 #[test]
@@ -83,13 +81,9 @@ fn a_mode_is_one_of_four_words() {
     for word in ["normal", "dream", "explore", "chaos"] {
         assert!(help.contains(word), "{help}");
     }
-    let alt = read(file_with(r#""mode": "DREAM""#).as_bytes(), &CHECK)
-        .alt
-        .unwrap();
+    let alt = read(file_with(r#""mode": "DREAM""#).as_bytes(), &CHECK).alt.unwrap();
     assert_eq!(alt.file().mode, Mode::Dream);
-    let alt = read(file_with(r#""mode": null"#).as_bytes(), &CHECK)
-        .alt
-        .unwrap();
+    let alt = read(file_with(r#""mode": null"#).as_bytes(), &CHECK).alt.unwrap();
     assert_eq!(alt.file().mode, Mode::Normal);
 }
 
@@ -151,16 +145,8 @@ fn a_time_is_rfc_3339_with_a_zone() {
 
 #[test]
 fn a_field_of_the_file_has_its_type() {
-    let texts = [
-        "id",
-        "title",
-        "version",
-        "created_at",
-        "description",
-        "persona",
-        "mode",
-        "priority",
-    ];
+    let texts =
+        ["id", "title", "version", "created_at", "description", "persona", "mode", "priority"];
     let others = ["7", "true", "[]", "{}"];
     for field in texts {
         hold(others.map(|value| {
@@ -175,22 +161,13 @@ fn a_field_of_the_file_has_its_type() {
         (r#""chaos_level": 11"#, &["ALT0111 /chaos_level"]),
         (r#""chaos_level": "5""#, &["ALT0103 /chaos_level"]),
         (r#""chaos_level": 10"#, FINE),
-        (
-            r#""expected_completion_time": -1"#,
-            &["ALT0111 /expected_completion_time"],
-        ),
+        (r#""expected_completion_time": -1"#, &["ALT0111 /expected_completion_time"]),
         (r#""expected_completion_time": 4294967295"#, FINE),
-        (
-            r#""expected_completion_time": 4294967296"#,
-            &["ALT0111 /expected_completion_time"],
-        ),
+        (r#""expected_completion_time": 4294967296"#, &["ALT0111 /expected_completion_time"]),
         (r#""priority": "urgent""#, &["ALT0110 /priority"]),
         (r#""priority": "normal""#, FINE),
         (r#""tags": "x""#, &["ALT0103 /tags"]),
-        (
-            r#""tags": ["a", 1, null]"#,
-            &["ALT0103 /tags", "ALT0103 /tags"],
-        ),
+        (r#""tags": ["a", 1, null]"#, &["ALT0103 /tags", "ALT0103 /tags"]),
         (r#""tags": []"#, FINE),
         (r#""metadata": []"#, &["ALT0103 /metadata"]),
         (r#""metadata": "x""#, &["ALT0103 /metadata"]),
@@ -209,16 +186,10 @@ fn a_field_of_a_task_has_its_type() {
     let cases: &[(&str, &[&str])] = &[
         (r#""dependencies": "a""#, &["ALT0103 /tasks/0/dependencies"]),
         (r#""dependencies": {}"#, &["ALT0103 /tasks/0/dependencies"]),
-        (
-            r#""dependencies": [null]"#,
-            &["ALT0103 /tasks/0/dependencies/0"],
-        ),
+        (r#""dependencies": [null]"#, &["ALT0103 /tasks/0/dependencies/0"]),
         (
             r#""dependencies": [["a"], 7]"#,
-            &[
-                "ALT0103 /tasks/0/dependencies/0",
-                "ALT0103 /tasks/0/dependencies/1",
-            ],
+            &["ALT0103 /tasks/0/dependencies/0", "ALT0103 /tasks/0/dependencies/1"],
         ),
         (r#""dependencies": null"#, FINE),
         (r#""parameters": [1]"#, &["ALT0103 /tasks/0/parameters"]),
@@ -238,19 +209,13 @@ fn a_field_of_a_task_has_its_type() {
         (r#""job": "ech""#, &["ALT0115 /tasks/0/job"]),
         (r#""job": "ECHO""#, &["ALT0115 /tasks/0/job"]),
         (r#""job": null"#, FINE),
-        (
-            r#""status": "pending""#,
-            &["ALT0117 /tasks/0/status warning"],
-        ),
+        (r#""status": "pending""#, &["ALT0117 /tasks/0/status warning"]),
     ];
     hold_each(cases, task_with);
     let long = "q".repeat(limits::QUEUE_CHARS);
     let queue = |name: &str| task_with(&format!("\"queue\": \"{name}\""));
     let refused = vec!["ALT0114 /tasks/0/queue".to_owned()];
-    hold([
-        (queue(&long), Vec::new()),
-        (queue(&format!("{long}q")), refused),
-    ]);
+    hold([(queue(&long), Vec::new()), (queue(&format!("{long}q")), refused)]);
 }
 
 #[test]
@@ -264,31 +229,18 @@ fn tasks_are_a_list_of_objects() {
         (r#", "tasks": "x""#, &["ALT0103 /tasks"]),
         (
             r#", "tasks": [null, 7, "x", []]"#,
-            &[
-                "ALT0103 /tasks/0",
-                "ALT0103 /tasks/1",
-                "ALT0103 /tasks/2",
-                "ALT0103 /tasks/3",
-            ],
+            &["ALT0103 /tasks/0", "ALT0103 /tasks/1", "ALT0103 /tasks/2", "ALT0103 /tasks/3"],
         ),
         (
             r#", "tasks": [{"id": "a", "description": "A"}, {"id": "b", "description": "B"}, {"id": "c", "description": "C"}, "d"]"#,
             &["ALT0103 /tasks/3"],
         ),
-        (
-            r#", "tasks": [{}]"#,
-            &["ALT0104 /tasks/0", "ALT0104 /tasks/0 warning"],
-        ),
+        (r#", "tasks": [{}]"#, &["ALT0104 /tasks/0", "ALT0104 /tasks/0 warning"]),
     ];
-    hold_each(cases, |tasks| {
-        format!(r#"{{"id": "f", "title": "F"{tasks}}}"#)
-    });
+    hold_each(cases, |tasks| format!(r#"{{"id": "f", "title": "F"{tasks}}}"#));
     let cases: &[(&str, &[&str])] = &[
         ("{}", &["ALT0104", "ALT0104", "ALT0104"]),
-        (
-            r#"{"tasks": []}"#,
-            &["ALT0104", "ALT0104", "ALT0118 /tasks warning"],
-        ),
+        (r#"{"tasks": []}"#, &["ALT0104", "ALT0104", "ALT0118 /tasks warning"]),
         (
             r#"{"id": null, "title": null, "tasks": []}"#,
             &["ALT0103 /id", "ALT0103 /title", "ALT0118 /tasks warning"],
@@ -318,54 +270,24 @@ fn sizes_are_bounded_to_the_byte() {
     };
     let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes));
     let cases = [
+        (task_with(&format!("\"parameters\": {}", object(limits::PARAMETERS_BYTES))), None),
         (
-            task_with(&format!(
-                "\"parameters\": {}",
-                object(limits::PARAMETERS_BYTES)
-            )),
-            None,
-        ),
-        (
-            task_with(&format!(
-                "\"parameters\": {}",
-                object(limits::PARAMETERS_BYTES + 1)
-            )),
+            task_with(&format!("\"parameters\": {}", object(limits::PARAMETERS_BYTES + 1))),
             Some("ALT0407 /tasks/0/parameters"),
         ),
+        (file_with(&format!("\"metadata\": {}", object(limits::METADATA_BYTES))), None),
         (
-            file_with(&format!("\"metadata\": {}", object(limits::METADATA_BYTES))),
-            None,
-        ),
-        (
-            file_with(&format!(
-                "\"metadata\": {}",
-                object(limits::METADATA_BYTES + 1)
-            )),
+            file_with(&format!("\"metadata\": {}", object(limits::METADATA_BYTES + 1))),
             Some("ALT0407 /metadata"),
         ),
+        (file_with(&format!("\"description\": {}", text(limits::STRING_BYTES))), None),
         (
-            file_with(&format!("\"description\": {}", text(limits::STRING_BYTES))),
-            None,
-        ),
-        (
-            file_with(&format!(
-                "\"description\": {}",
-                text(limits::STRING_BYTES + 1)
-            )),
+            file_with(&format!("\"description\": {}", text(limits::STRING_BYTES + 1))),
             Some("ALT0406 /description"),
         ),
-        (
-            task_with(&format!("\"extra\": {}", many(limits::TASK_BYTES))),
-            Some("ALT0407 /tasks/0"),
-        ),
-        (
-            file_with(&format!("\"tags\": {}", words(limits::TAGS))),
-            None,
-        ),
-        (
-            file_with(&format!("\"tags\": {}", words(limits::TAGS + 1))),
-            Some("ALT0404 /tags"),
-        ),
+        (task_with(&format!("\"extra\": {}", many(limits::TASK_BYTES))), Some("ALT0407 /tasks/0")),
+        (file_with(&format!("\"tags\": {}", words(limits::TAGS))), None),
+        (file_with(&format!("\"tags\": {}", words(limits::TAGS + 1))), Some("ALT0404 /tags")),
         (
             task_with(&format!("\"tags\": {}", words(limits::TAGS + 1))),
             Some("ALT0404 /tasks/0/tags"),
@@ -377,23 +299,11 @@ fn sizes_are_bounded_to_the_byte() {
 #[test]
 fn a_blank_text_is_refused_where_people_read_it() {
     let cases: &[(&str, &[&str])] = &[
-        (
-            r#""id": "t", "description": """#,
-            &["ALT0112 /tasks/0/description"],
-        ),
-        (
-            r#""id": "t", "description": " \t\n""#,
-            &["ALT0112 /tasks/0/description"],
-        ),
-        (
-            r#""id": "t", "description": null"#,
-            &["ALT0104 /tasks/0 warning"],
-        ),
+        (r#""id": "t", "description": """#, &["ALT0112 /tasks/0/description"]),
+        (r#""id": "t", "description": " \t\n""#, &["ALT0112 /tasks/0/description"]),
+        (r#""id": "t", "description": null"#, &["ALT0104 /tasks/0 warning"]),
         (r#""id": "t""#, &["ALT0104 /tasks/0 warning"]),
-        (
-            r#""id": "t", "description": 7"#,
-            &["ALT0103 /tasks/0/description"],
-        ),
+        (r#""id": "t", "description": 7"#, &["ALT0103 /tasks/0/description"]),
     ];
     hold_each(cases, |fields| tasks_of(&[fields]));
     let cases: &[(&str, &[&str])] = &[

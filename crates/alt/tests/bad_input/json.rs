@@ -266,9 +266,7 @@ fn parameters_and_metadata_keep_every_byte() {
         let object = format!("{{\"x\" :{text}\n, \"y\":  [{text},{text}]}}");
         let file = task_with(&format!(r#""parameters":  {object} "#));
         let report = read(file.as_bytes(), &CHECK);
-        let alt = report
-            .alt
-            .unwrap_or_else(|| panic!("{text}: {:?}", report.diagnostics));
+        let alt = report.alt.unwrap_or_else(|| panic!("{text}: {:?}", report.diagnostics));
         let kept = alt.file().tasks[0].parameters.as_ref();
         assert_eq!(kept.map(alt::Json::text), Some(object.as_str()));
 
@@ -286,22 +284,10 @@ fn half_of_a_surrogate_pair_is_no_character() {
         (r#"{"x": "\ud800"}"#, &["ALT0113 /tasks/0/parameters/x"]),
         (r#"{"x": "\udc00"}"#, &["ALT0113 /tasks/0/parameters/x"]),
         (r#"{"x": "\udfff"}"#, &["ALT0113 /tasks/0/parameters/x"]),
-        (
-            r#"{"x": ["a", "\ud83dx"]}"#,
-            &["ALT0113 /tasks/0/parameters/x/1"],
-        ),
-        (
-            r#"{"x": "\ud83d\u0041"}"#,
-            &["ALT0113 /tasks/0/parameters/x"],
-        ),
-        (
-            r#"{"x": "\ud83d\ud83d"}"#,
-            &["ALT0113 /tasks/0/parameters/x"],
-        ),
-        (
-            r#"{"x": "\ude00\ud83d"}"#,
-            &["ALT0113 /tasks/0/parameters/x"],
-        ),
+        (r#"{"x": ["a", "\ud83dx"]}"#, &["ALT0113 /tasks/0/parameters/x/1"]),
+        (r#"{"x": "\ud83d\u0041"}"#, &["ALT0113 /tasks/0/parameters/x"]),
+        (r#"{"x": "\ud83d\ud83d"}"#, &["ALT0113 /tasks/0/parameters/x"]),
+        (r#"{"x": "\ude00\ud83d"}"#, &["ALT0113 /tasks/0/parameters/x"]),
         (r#"{"x": "\ud83d\n"}"#, &["ALT0113 /tasks/0/parameters/x"]),
         (r#"{"\ud800": 1}"#, &["ALT0113 /tasks/0/parameters"]),
         (r#"{"x": "\\ud800"}"#, &[]),
@@ -325,10 +311,7 @@ fn half_of_a_surrogate_pair_is_no_character() {
 fn a_key_stands_once_in_its_object_at_every_level() {
     // Row 8.
     let cases: &[(&str, &[&str])] = &[
-        (
-            r#"{"id": "f", "title": "F", "tasks": [], "id": "g"}"#,
-            &["ALT0105 /id"],
-        ),
+        (r#"{"id": "f", "title": "F", "tasks": [], "id": "g"}"#, &["ALT0105 /id"]),
         (
             r#"{"id": "f", "title": "F", "tasks": [{"id": "t", "description": "D", "id": "u"}]}"#,
             &["ALT0105 /tasks/0/id"],
@@ -354,69 +337,48 @@ fn a_key_stands_once_in_its_object_at_every_level() {
     ];
     for (file, expected) in cases {
         let found = said(file);
-        let errors: Vec<_> = found
-            .into_iter()
-            .filter(|brief| !brief.ends_with("warning"))
-            .collect();
+        let errors: Vec<_> =
+            found.into_iter().filter(|brief| !brief.ends_with("warning")).collect();
         assert_eq!(errors, *expected, "{file}");
     }
 }
 
 #[test]
 fn a_repeated_key_shows_both_places_and_is_found_in_a_large_object() {
-    let report = read(
-        file_with(r#""metadata": {"ab": 1, "ab": 2}"#).as_bytes(),
-        &CHECK,
-    );
+    let report = read(file_with(r#""metadata": {"ab": 1, "ab": 2}"#).as_bytes(), &CHECK);
     let found = &report.diagnostics[0];
     assert_eq!((found.code, found.related.len()), (Code::DuplicateKey, 1));
     assert_eq!(found.related[0].span.start + 9, found.span.start);
 
     let keys: Vec<_> = (0..10_000).map(|n| format!("\"k{n}\": {n}")).collect();
     let keys = keys.join(", ");
-    assert_eq!(
-        said(file_with(&format!("\"metadata\": {{{keys}}}"))),
-        Vec::<String>::new()
-    );
-    let again = said(file_with(&format!(
-        "\"metadata\": {{{keys}, \"k9999\": 1}}"
-    )));
+    assert_eq!(said(file_with(&format!("\"metadata\": {{{keys}}}"))), Vec::<String>::new());
+    let again = said(file_with(&format!("\"metadata\": {{{keys}, \"k9999\": 1}}")));
     assert_eq!(again, ["ALT0105 /metadata/k9999"]);
 }
 
 #[test]
 fn an_unknown_field_is_a_remark_and_an_error_if_strict() {
     // Row 33.
-    let strict = Check {
-        strict: true,
-        ..CHECK
-    };
+    let strict = Check { strict: true, ..CHECK };
     let cases = [
         (file_with(r#""colour": 1"#), "ALT0106 /colour"),
         (file_with(r#""a/b~": 1"#), "ALT0106 /a~1b~0"),
         (file_with(r#""__proto__": {}"#), "ALT0106 /__proto__"),
         (file_with(r#""Title": "x""#), "ALT0106 /Title"),
-        (
-            task_with(r#""depends_on": []"#),
-            "ALT0106 /tasks/0/depends_on",
-        ),
+        (task_with(r#""depends_on": []"#), "ALT0106 /tasks/0/depends_on"),
         (task_with(r#""$ref": "x""#), "ALT0106 /tasks/0/$ref"),
     ];
     for (file, expected) in &cases {
         assert_eq!(said(file), [format!("{expected} warning")]);
         assert_eq!(said_to(file, &strict), [*expected]);
     }
-    assert_eq!(
-        said_to(file_with(r#""$schema": "x""#), &strict),
-        Vec::<String>::new()
-    );
+    assert_eq!(said_to(file_with(r#""$schema": "x""#), &strict), Vec::<String>::new());
 }
 
 #[test]
 fn a_syntax_error_hides_what_would_only_follow_from_it() {
-    let cases: &[(&str, &[&str])] = &[
-        (r#"{"a": 1, "a": 2"#, &["ALT0102"]),
-        (r#"{"a": "\ud800" "b"}"#, &["ALT0102"]),
-    ];
+    let cases: &[(&str, &[&str])] =
+        &[(r#"{"a": 1, "a": 2"#, &["ALT0102"]), (r#"{"a": "\ud800" "b"}"#, &["ALT0102"])];
     hold_each(cases, str::to_owned);
 }

@@ -1,8 +1,5 @@
 //! Files that are wrong: each is refused by name and place, or is not wrong after all.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in what it calls as well"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 mod fields;
 mod json;
@@ -16,13 +13,8 @@ use alt::{Check, Diagnostic, Report, Severity, limits};
 const JOBS: &[&str] = &["echo", "exec", "http", "sleep", "transform"];
 
 /// A reader that knows the built-in jobs.
-const CHECK: Check<'static> = Check {
-    jobs: Some(JOBS),
-    ai: false,
-    strict: false,
-    mode: None,
-    persona: None,
-};
+const CHECK: Check<'static> =
+    Check { jobs: Some(JOBS), ai: false, strict: false, mode: None, persona: None };
 
 /// Reads a file, and holds the report to what is true of every report.
 #[track_caller]
@@ -50,9 +42,7 @@ fn brief(found: &Diagnostic) -> String {
         Severity::Error => "",
         Severity::Warning => " warning",
     };
-    format!("{} {}{remark}", found.code, found.pointer)
-        .trim_end()
-        .to_owned()
+    format!("{} {}{remark}", found.code, found.pointer).trim_end().to_owned()
 }
 
 /// All diagnostics of a file in a few words.
@@ -87,10 +77,7 @@ fn task_with(fields: &str) -> String {
 /// A file whose tasks have these fields.
 fn tasks_of(tasks: &[&str]) -> String {
     let tasks: Vec<_> = tasks.iter().map(|fields| format!("{{{fields}}}")).collect();
-    format!(
-        r#"{{"id": "f", "title": "F", "tasks": [{}]}}"#,
-        tasks.join(", ")
-    )
+    format!(r#"{{"id": "f", "title": "F", "tasks": [{}]}}"#, tasks.join(", "))
 }
 
 /// Holds each file of a table to what is said of it, all at once.
@@ -101,9 +88,7 @@ fn hold(cases: impl IntoIterator<Item = (String, Vec<String>)>) {
         let found = said(&file);
         if found != expected {
             let shown: String = file.chars().take(300).collect();
-            faults.push(format!(
-                "{shown}\n  expected {expected:?}\n  found    {found:?}"
-            ));
+            faults.push(format!("{shown}\n  expected {expected:?}\n  found    {found:?}"));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -120,22 +120,13 @@ fn of_a_million_empty_tasks_a_hundred_are_shown_and_all_are_counted() {
         vec!["{}"; limits::TASKS].join(",")
     );
     let report = read(file.as_bytes(), &CHECK);
-    let of = |severity| {
-        report
-            .diagnostics
-            .iter()
-            .filter(move |found| found.severity == severity)
-    };
+    let of = |severity| report.diagnostics.iter().filter(move |found| found.severity == severity);
     assert_eq!(of(Severity::Error).count(), limits::DIAGNOSTICS);
     assert_eq!(of(Severity::Warning).count(), limits::DIAGNOSTICS);
     let rest = limits::TASKS - limits::DIAGNOSTICS;
     assert_eq!((report.more_errors, report.more_warnings), (rest, rest));
-    let places: Vec<_> = of(Severity::Error)
-        .map(|found| found.pointer.clone())
-        .collect();
-    let first: Vec<_> = (0..limits::DIAGNOSTICS)
-        .map(|task| format!("/tasks/{task}"))
-        .collect();
+    let places: Vec<_> = of(Severity::Error).map(|found| found.pointer.clone()).collect();
+    let first: Vec<_> = (0..limits::DIAGNOSTICS).map(|task| format!("/tasks/{task}")).collect();
     assert_eq!(places, first, "the first ones");
 }
 
@@ -160,14 +151,8 @@ fn faults_of_all_phases_share_one_hundred_places_in_order() {
     });
     let report = read(file.as_bytes(), &CHECK);
     assert_eq!((report.diagnostics.len(), report.more_errors), (100, 200));
-    let pointers: Vec<_> = report
-        .diagnostics
-        .iter()
-        .map(|found| found.pointer.clone())
-        .collect();
-    let first: Vec<_> = (0..100)
-        .map(|task| format!("/tasks/{task}/dependencies/0"))
-        .collect();
+    let pointers: Vec<_> = report.diagnostics.iter().map(|found| found.pointer.clone()).collect();
+    let first: Vec<_> = (0..100).map(|task| format!("/tasks/{task}/dependencies/0")).collect();
     assert_eq!(pointers, first);
 }
 
@@ -178,10 +163,7 @@ fn missing_dependencies_of_a_large_file_are_told_at_once() {
         range(list, task + 200_000..task + 200_001);
     });
     let report = read(file.as_bytes(), &CHECK);
-    assert_eq!(
-        (report.diagnostics.len(), report.more_errors),
-        (100, 99_900)
-    );
+    assert_eq!((report.diagnostics.len(), report.more_errors), (100, 99_900));
 }
 
 #[test]
@@ -192,20 +174,14 @@ fn many_dependencies_of_the_same_name_are_one() {
         {{"id": "u", "description": "D", "dependencies": [{list}]}}]}}"#
     );
     let report = read(file.as_bytes(), &CHECK);
-    assert_eq!(
-        (report.diagnostics.len(), report.more_warnings),
-        (100, 9_899)
-    );
+    assert_eq!((report.diagnostics.len(), report.more_warnings), (100, 9_899));
     assert_eq!(report.alt.unwrap().graph().edge_count(), 1);
 }
 
 #[test]
 fn a_file_of_one_line_and_many_faults_has_its_columns_counted_once() {
     let words = vec!["1"; 500_000].join(",");
-    let report = read(
-        file_with(&format!("\"colour\": [{words}], \"mode\": 1")).as_bytes(),
-        &CHECK,
-    );
+    let report = read(file_with(&format!("\"colour\": [{words}], \"mode\": 1")).as_bytes(), &CHECK);
     let [colour, mode] = report.diagnostics.as_slice() else {
         panic!("{:?}", report.diagnostics);
     };
@@ -235,9 +211,7 @@ fn the_place_of_a_fault_below_long_keys_is_told_in_few_words() {
     let (open, close) = (format!("{{\"{key}\": ").repeat(50), "}".repeat(50));
     let file = file_with(&format!("\"metadata\": {open}{{{repeated}}}{close}"));
     let report = read(file.as_bytes(), &CHECK);
-    let repeated = report
-        .errors()
-        .filter(|found| found.code == Code::DuplicateKey);
+    let repeated = report.errors().filter(|found| found.code == Code::DuplicateKey);
     let pointers: Vec<_> = repeated.map(|found| found.pointer.len()).collect();
     assert_eq!(pointers.len(), 99, "and that `metadata` is too large");
     assert!(pointers.iter().all(|&bytes| bytes < 20_000), "{pointers:?}");

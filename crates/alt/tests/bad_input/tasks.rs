@@ -23,46 +23,23 @@ fn dependencies_name_other_tasks_of_the_file_once() {
         (&[("a", &[]), ("b", &["a"])], &[]),
         (&[("b", &["a"]), ("a", &[])], &[]),
         (&[("a", &[]), ("a", &[])], &["ALT0201 /tasks/1/id"]),
-        (
-            &[("a", &[]), ("a", &[]), ("a", &[])],
-            &["ALT0201 /tasks/1/id", "ALT0201 /tasks/2/id"],
-        ),
+        (&[("a", &[]), ("a", &[]), ("a", &[])], &["ALT0201 /tasks/1/id", "ALT0201 /tasks/2/id"]),
         (&[("a", &["a"])], &["ALT0202 /tasks/0/dependencies/0"]),
         (&[("a", &["b"])], &["ALT0203 /tasks/0/dependencies/0"]),
         (&[("a", &[""])], &["ALT0203 /tasks/0/dependencies/0"]),
         (
             &[("a", &[]), ("b", &["a", "x", "A"])],
-            &[
-                "ALT0203 /tasks/1/dependencies/1",
-                "ALT0203 /tasks/1/dependencies/2",
-            ],
+            &["ALT0203 /tasks/1/dependencies/1", "ALT0203 /tasks/1/dependencies/2"],
         ),
-        (
-            &[("a", &[]), ("b", &["a", "a"])],
-            &["ALT0205 /tasks/1/dependencies/1 warning"],
-        ),
-        (
-            &[("a", &["b"]), ("b", &["a"])],
-            &["ALT0204 /tasks/0/dependencies"],
-        ),
+        (&[("a", &[]), ("b", &["a", "a"])], &["ALT0205 /tasks/1/dependencies/1 warning"]),
+        (&[("a", &["b"]), ("b", &["a"])], &["ALT0204 /tasks/0/dependencies"]),
         (
             &[("a", &["a", "b"]), ("b", &["a"])],
-            &[
-                "ALT0202 /tasks/0/dependencies/0",
-                "ALT0204 /tasks/0/dependencies",
-            ],
+            &["ALT0202 /tasks/0/dependencies/0", "ALT0204 /tasks/0/dependencies"],
         ),
         (
-            &[
-                ("a", &["b"]),
-                ("b", &["a"]),
-                ("c", &["d"]),
-                ("d", &["c", "a"]),
-            ],
-            &[
-                "ALT0204 /tasks/0/dependencies",
-                "ALT0204 /tasks/2/dependencies",
-            ],
+            &[("a", &["b"]), ("b", &["a"]), ("c", &["d"]), ("d", &["c", "a"])],
+            &["ALT0204 /tasks/0/dependencies", "ALT0204 /tasks/2/dependencies"],
         ),
     ];
     for (tasks, expected) in cases {
@@ -73,12 +50,7 @@ fn dependencies_name_other_tasks_of_the_file_once() {
 #[test]
 fn a_repeated_dependency_counts_once() {
     // Row 22.
-    let alt = read(
-        linked(&[("a", &[]), ("b", &["a", "a", "a"])]).as_bytes(),
-        &CHECK,
-    )
-    .alt
-    .unwrap();
+    let alt = read(linked(&[("a", &[]), ("b", &["a", "a", "a"])]).as_bytes(), &CHECK).alt.unwrap();
     assert_eq!(alt.file().tasks[1].dependencies.len(), 1);
     assert_eq!(alt.graph().edge_count(), 1);
 }
@@ -89,10 +61,7 @@ fn a_repeated_id_shows_both_places() {
     let file = "{\"id\": \"f\", \"title\": \"F\", \"tasks\": [\n{\"id\": \"é\", \"description\": \"D\"},\n  {\"description\": \"é\", \"id\": \"é\"}\n]}";
     let report = read(file.as_bytes(), &CHECK);
     let found = &report.diagnostics[0];
-    assert_eq!(
-        (found.code, found.line, found.column),
-        (Code::DuplicateId, 3, 30)
-    );
+    assert_eq!((found.code, found.line, found.column), (Code::DuplicateId, 3, 30));
     assert_eq!(&file[found.span.clone()], "\"é\"");
     assert_eq!(found.related.len(), 1);
     assert_eq!(file[..found.related[0].span.start].matches('\n').count(), 1);
@@ -104,10 +73,7 @@ fn a_ring_is_told_in_the_direction_of_waiting() {
     let file = linked(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"]), ("d", &["c"])]);
     let report = read(file.as_bytes(), &CHECK);
     assert_eq!(report.diagnostics.len(), 1);
-    assert_eq!(
-        report.diagnostics[0].message,
-        "tasks wait for each other: `a` → `b` → `c` → `a`"
-    );
+    assert_eq!(report.diagnostics[0].message, "tasks wait for each other: `a` → `b` → `c` → `a`");
 }
 
 #[test]
@@ -118,10 +84,7 @@ fn a_task_without_a_job_is_an_echo_and_a_known_type_is_a_job() {
         (r#""parameters": null"#, "echo"),
         (r#""job": "http""#, "http"),
         (r#""parameters": {"type": "sleep"}"#, "sleep"),
-        (
-            r#""parameters": {"task_type": "exec", "type": "sleep"}"#,
-            "exec",
-        ),
+        (r#""parameters": {"task_type": "exec", "type": "sleep"}"#, "exec"),
         (r#""parameters": {"type": "unheard"}"#, "echo"),
         (r#""parameters": {"x": {"type": "sleep"}}"#, "echo"),
         (r#""job": "echo", "parameters": {"type": "sleep"}"#, "echo"),
@@ -136,21 +99,14 @@ fn a_task_without_a_job_is_an_echo_and_a_known_type_is_a_job() {
         assert!(help.contains(job), "{help}");
     }
     let any = Check::default();
-    assert_eq!(
-        said_to(task_with(r#""job": "ehco""#), &any),
-        Vec::<String>::new()
-    );
+    assert_eq!(said_to(task_with(r#""job": "ehco""#), &any), Vec::<String>::new());
 }
 
 #[test]
 fn a_prompt_without_ai_is_remarked() {
     let prompt = task_with(r#""parameters": {"prompt": "x"}"#);
     assert_eq!(said(&prompt), ["ALT0116 /tasks/0/parameters warning"]);
-    let with_ai = Check {
-        jobs: Some(&["ai", "echo"]),
-        ai: true,
-        ..CHECK
-    };
+    let with_ai = Check { jobs: Some(&["ai", "echo"]), ai: true, ..CHECK };
     assert_eq!(said_to(&prompt, &with_ai), Vec::<String>::new());
     let alt = read(prompt.as_bytes(), &with_ai).alt.unwrap();
     assert_eq!(alt.file().tasks[0].job, "ai");
@@ -176,10 +132,7 @@ fn an_expression_is_read_and_names_tasks_that_are_complete_by_then() {
     // Rows 42 and 43.
     let cases: &[(&str, &[&str])] = &[
         ("${{ tasks.c.output }}", &[]),
-        (
-            "${{ tasks.a.output.x[0] }} and ${{ tasks[\"b\"].output }}",
-            &[],
-        ),
+        ("${{ tasks.a.output.x[0] }} and ${{ tasks[\"b\"].output }}", &[]),
         ("$${{ anything", &[]),
         ("{{ x }} {% y %} {# z #} ${7*7} ${secret:NOPE}", &[]),
         ("${{ tasks.c.output", &["ALT0301 /tasks/4/parameters"]),
@@ -192,10 +145,7 @@ fn an_expression_is_read_and_names_tasks_that_are_complete_by_then() {
         ("${{ tasks }}", &["ALT0302 /tasks/4/parameters"]),
         ("${{ tasks.c.status }}", &["ALT0302 /tasks/4/parameters"]),
         ("${{ tasks.nope.output }}", &["ALT0303 /tasks/4/parameters"]),
-        (
-            "${{ tasks[\"../etc\"].output }}",
-            &["ALT0303 /tasks/4/parameters"],
-        ),
+        ("${{ tasks[\"../etc\"].output }}", &["ALT0303 /tasks/4/parameters"]),
         ("${{ tasks.z.output }}", &["ALT0304 /tasks/4/parameters"]),
         ("${{ tasks.t.output }}", &["ALT0304 /tasks/4/parameters"]),
         (
@@ -212,12 +162,9 @@ fn an_expression_is_read_and_names_tasks_that_are_complete_by_then() {
 
 #[test]
 fn what_an_expression_names_is_an_ancestor_of_its_task() {
-    let alt = read(
-        with_text("${{ tasks.a.output }} ${{ tasks.c.output }}").as_bytes(),
-        &CHECK,
-    )
-    .alt
-    .unwrap();
+    let alt = read(with_text("${{ tasks.a.output }} ${{ tasks.c.output }}").as_bytes(), &CHECK)
+        .alt
+        .unwrap();
     let task = &alt.file().tasks[4];
     assert_eq!((task.dependencies.len(), task.references.len()), (1, 1));
     assert_eq!(task.references[0].get(), 0);
@@ -228,19 +175,10 @@ fn expressions_are_bounded() {
     let many = |count: usize| "${{1}}".repeat(count);
     let long = |bytes: usize| format!("${{{{{:<bytes$}}}}}", "1");
     let refused = ["ALT0408 /tasks/4/parameters"];
-    assert_eq!(
-        said(with_text(&many(limits::EXPRESSIONS))),
-        Vec::<String>::new()
-    );
+    assert_eq!(said(with_text(&many(limits::EXPRESSIONS))), Vec::<String>::new());
     assert_eq!(said(with_text(&many(limits::EXPRESSIONS + 1))), refused);
-    assert_eq!(
-        said(with_text(&long(limits::EXPRESSION_BYTES))),
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        said(with_text(&long(limits::EXPRESSION_BYTES + 1))),
-        refused
-    );
+    assert_eq!(said(with_text(&long(limits::EXPRESSION_BYTES))), Vec::<String>::new());
+    assert_eq!(said(with_text(&long(limits::EXPRESSION_BYTES + 1))), refused);
 }
 
 #[test]
@@ -259,11 +197,5 @@ fn references_are_checked_beside_other_faults_but_not_across_a_ring() {
         r#""id": "b", "description": "D", "dependencies": ["a"], "parameters": {"x": "${{ tasks.nope.output }}"}"#,
         r#""id": "z", "description": "D""#,
     ]);
-    assert_eq!(
-        said(file),
-        [
-            "ALT0204 /tasks/0/dependencies",
-            "ALT0303 /tasks/1/parameters"
-        ]
-    );
+    assert_eq!(said(file), ["ALT0204 /tasks/0/dependencies", "ALT0303 /tasks/1/parameters"]);
 }

@@ -52,10 +52,7 @@ fn a_file_cut_at_any_byte_is_refused_where_it_was_cut() {
         };
         assert_eq!(found.code, Code::Syntax, "cut at {cut}");
         let lines = text.matches('\n').count() + 1;
-        assert!(
-            found.line == lines || found.line + 1 == lines,
-            "cut at {cut}: {found:?}"
-        );
+        assert!(found.line == lines || found.line + 1 == lines, "cut at {cut}: {found:?}");
     }
 }
 
@@ -77,23 +74,11 @@ fn what_is_not_plain_utf_8_is_refused_by_its_first_wrong_byte() {
         |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { whole.encode_utf16().flat_map(bytes).collect() };
     let title = |bytes: &[u8]| [b"{\"title\": \"", bytes, b"\"}"].concat();
     let cases: &[(&str, Vec<u8>, usize)] = &[
-        (
-            "mark of UTF-8",
-            [b"\xef\xbb\xbf", whole.as_bytes()].concat(),
-            1,
-        ),
+        ("mark of UTF-8", [b"\xef\xbb\xbf", whole.as_bytes()].concat(), 1),
         ("UTF-16, little end first", utf_16(u16::to_le_bytes), 1),
         ("UTF-16, big end first", utf_16(u16::to_be_bytes), 1),
-        (
-            "mark of UTF-16",
-            [b"\xff\xfe".to_vec(), utf_16(u16::to_le_bytes)].concat(),
-            1,
-        ),
-        (
-            "other mark of UTF-16",
-            [b"\xfe\xff".to_vec(), utf_16(u16::to_be_bytes)].concat(),
-            1,
-        ),
+        ("mark of UTF-16", [b"\xff\xfe".to_vec(), utf_16(u16::to_le_bytes)].concat(), 1),
+        ("other mark of UTF-16", [b"\xfe\xff".to_vec(), utf_16(u16::to_be_bytes)].concat(), 1),
         ("NUL", vec![0; 100], 1),
         ("Latin-1", title(b"caf\xe9"), 15),
         ("overlong slash", title(b"\xc0\xaf"), 12),
@@ -148,11 +133,7 @@ fn a_file_above_the_limit_is_refused_unread() {
 #[test]
 fn what_is_compressed_is_not_text() {
     // Row 37. Nothing is ever unpacked, so nothing can burst.
-    for magic in [
-        b"\x1f\x8b\x08\x00".as_slice(),
-        b"\x28\xb5\x2f\xfd",
-        b"PK\x03\x04\xff",
-    ] {
+    for magic in [b"\x1f\x8b\x08\x00".as_slice(), b"\x28\xb5\x2f\xfd", b"PK\x03\x04\xff"] {
         assert_eq!(said(magic), ["ALT0101"], "{magic:?}");
     }
 }
@@ -172,10 +153,7 @@ fn yaml_is_read_without_its_traps() {
     ];
     for text in refused {
         let found = alt::yaml_to_json(text.as_bytes()).unwrap_err();
-        assert!(
-            found.iter().all(|found| found.code == Code::Yaml),
-            "{text}: {found:?}"
-        );
+        assert!(found.iter().all(|found| found.code == Code::Yaml), "{text}: {found:?}");
         assert!(found[0].line >= 1, "{text}");
     }
     let json = alt::yaml_to_json(b"tasks: []\nmetadata: {a: no, b: 12345678901234567890123}\n");

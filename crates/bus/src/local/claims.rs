@@ -25,32 +25,16 @@ pub(super) fn take_run(
 ) -> Result<Result<LocalRunClaim, Option<Instant>>, Error> {
     let mut state = shared.state();
     let now = Instant::now();
-    let Some(place) = state
-        .unclaimed
-        .iter()
-        .position(|(free_at, _)| *free_at <= now)
-    else {
-        return Ok(Err(state
-            .unclaimed
-            .iter()
-            .map(|(free_at, _)| *free_at)
-            .min()));
+    let Some(place) = state.unclaimed.iter().position(|(free_at, _)| *free_at <= now) else {
+        return Ok(Err(state.unclaimed.iter().map(|(free_at, _)| *free_at).min()));
     };
     let Some((_, run)) = state.unclaimed.remove(place) else {
         return Ok(Err(None));
     };
     let running = state.runs.get(&run).ok_or(Error::UnknownRun(run))?;
     let body = codec::decode(&running.submission)?;
-    let submission = Stored {
-        sequence: running.sequence,
-        at: running.at,
-        body,
-    };
-    Ok(Ok(LocalRunClaim {
-        shared: Arc::clone(shared),
-        submission,
-        acked: false,
-    }))
+    let submission = Stored { sequence: running.sequence, at: running.at, body };
+    Ok(Ok(LocalRunClaim { shared: Arc::clone(shared), submission, acked: false }))
 }
 
 impl RunClaim for LocalRunClaim {
@@ -74,9 +58,7 @@ impl Drop for LocalRunClaim {
         if !self.acked {
             let mut state = self.shared.state();
             let free_at = Instant::now() + state.queues.lease();
-            state
-                .unclaimed
-                .push_back((free_at, self.submission.body.run));
+            state.unclaimed.push_back((free_at, self.submission.body.run));
             drop(state);
             self.shared.changed();
         }
@@ -126,11 +108,7 @@ impl Claim for LocalClaim {
     }
 
     async fn extend(&self) -> Result<(), Error> {
-        let held = self
-            .shared
-            .state()
-            .queues
-            .extend(self.offer.key(), self.token, Instant::now());
+        let held = self.shared.state().queues.extend(self.offer.key(), self.token, Instant::now());
         if held { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
@@ -143,10 +121,7 @@ impl Claim for LocalClaim {
     }
 
     async fn release(self) -> Result<(), Error> {
-        self.shared
-            .state()
-            .queues
-            .release(self.offer.key(), self.token);
+        self.shared.state().queues.release(self.offer.key(), self.token);
         self.shared.changed();
         Ok(())
     }

@@ -83,22 +83,9 @@ impl Queues {
         }
         self.counter += 1;
         let place = (priority, self.counter);
-        self.queues
-            .entry(queue.to_owned())
-            .or_default()
-            .waiting
-            .insert(place, key);
+        self.queues.entry(queue.to_owned()).or_default().waiting.insert(place, key);
         let queue = queue.to_owned();
-        self.offers.insert(
-            key,
-            Waiting {
-                bytes,
-                queue,
-                place,
-                deliveries: 0,
-                held: None,
-            },
-        );
+        self.offers.insert(key, Waiting { bytes, queue, place, deliveries: 0, held: None });
     }
 
     /// Takes the next offer that a seat is free for.
@@ -109,11 +96,8 @@ impl Queues {
         let open = names.iter().filter_map(|name| {
             let queue = self.queues.get(name).filter(|queue| queue.has_seat())?;
             let ends = &queue.waiting;
-            let (place, key) = if from_below {
-                ends.last_key_value()
-            } else {
-                ends.first_key_value()
-            }?;
+            let (place, key) =
+                if from_below { ends.last_key_value() } else { ends.first_key_value() }?;
             Some((*place, *key))
         });
         let (_, key) = if from_below { open.max() } else { open.min() }?;
@@ -128,11 +112,7 @@ impl Queues {
             queue.waiting.remove(&offer.place);
             queue.held += 1;
         }
-        Some(Handed {
-            bytes: offer.bytes.clone(),
-            deliveries: offer.deliveries,
-            token,
-        })
+        Some(Handed { bytes: offer.bytes.clone(), deliveries: offer.deliveries, token })
     }
 
     /// Renews a lease; false once it is over or another's.
@@ -155,11 +135,7 @@ impl Queues {
 
     /// Puts an offer back for others; a late holder changes nothing.
     pub(super) fn release(&mut self, key: AttemptKey, token: Token) {
-        if self
-            .offers
-            .get(&key)
-            .is_some_and(|o| o.held.is_some_and(|(_, t)| t == token))
-        {
+        if self.offers.get(&key).is_some_and(|o| o.held.is_some_and(|(_, t)| t == token)) {
             self.put_back(key);
         }
     }
@@ -184,11 +160,7 @@ impl Queues {
 
     /// Forgets an offer that nobody holds.
     pub(super) fn withdraw(&mut self, key: AttemptKey) {
-        if self
-            .offers
-            .get(&key)
-            .is_some_and(|offer| offer.held.is_none())
-        {
+        if self.offers.get(&key).is_some_and(|offer| offer.held.is_none()) {
             self.remove(key);
         }
     }

@@ -42,10 +42,7 @@ pub(super) struct RunLog {
 
 impl RunLog {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            entries: Mutex::default(),
-            length: watch::Sender::new(0),
-        })
+        Arc::new(Self { entries: Mutex::default(), length: watch::Sender::new(0) })
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -88,10 +85,7 @@ impl RunLog {
     ) -> Result<Option<Stored<protocol::Verdict>>, Error> {
         let found = {
             let entries = self.entries();
-            entries
-                .verdicts
-                .get(&key)
-                .map(|&place| (place, entries.list[place].clone()))
+            entries.verdicts.get(&key).map(|&place| (place, entries.list[place].clone()))
         };
         let Some((place, entry)) = found else {
             return Ok(None);
@@ -105,12 +99,7 @@ impl RunLog {
     pub(super) fn follow(self: &Arc<Self>, now: Timestamp) -> LocalFollow {
         let length = self.length.subscribe();
         let backlog = Some((*length.borrow(), now));
-        LocalFollow {
-            length,
-            log: Arc::clone(self),
-            read: 0,
-            backlog,
-        }
+        LocalFollow { length, log: Arc::clone(self), read: 0, backlog }
     }
 }
 
@@ -120,11 +109,7 @@ fn stored<T: serde::de::DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<Stored<T>, Error> {
     let sequence = Sequence(u64::try_from(place).unwrap_or(u64::MAX) + 1);
-    Ok(Stored {
-        sequence,
-        at,
-        body: codec::decode(bytes)?,
-    })
+    Ok(Stored { sequence, at, body: codec::decode(bytes)? })
 }
 
 /// A reader of one run's log.
@@ -143,24 +128,12 @@ impl Follow for LocalFollow {
         if let Some((_, came)) = self.backlog.take_if(|(stored, _)| *stored <= read) {
             return Ok(vec![Heard::CaughtUp(came)]);
         }
-        self.length
-            .wait_for(|length| *length > read)
-            .await
-            .map_err(|_| Error::Closed)?;
+        self.length.wait_for(|length| *length > read).await.map_err(|_| Error::Closed)?;
         let fresh: Vec<Entry> = {
             let entries = self.log.entries();
-            entries
-                .list
-                .iter()
-                .skip(read)
-                .take(BATCH)
-                .cloned()
-                .collect()
+            entries.list.iter().skip(read).take(BATCH).cloned().collect()
         };
-        let news = fresh
-            .iter()
-            .zip(read..)
-            .map(|(entry, place)| heard(entry, place));
+        let news = fresh.iter().zip(read..).map(|(entry, place)| heard(entry, place));
         let news = news.collect::<Result<Vec<_>, Error>>()?;
         self.read += news.len();
         Ok(news)

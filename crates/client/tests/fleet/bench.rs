@@ -21,10 +21,7 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     const fn new() -> Self {
-        Self {
-            now: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-        }
+        Self { now: AtomicUsize::new(0), most: AtomicUsize::new(0) }
     }
 
     async fn stay(&self, time: Duration) {
@@ -57,11 +54,7 @@ async fn free(_: Nothing, _: Context) -> Result<(), Error> {
     Ok(())
 }
 
-#[job(
-    "narrow",
-    description = "Stays for a moment, two at once.",
-    max_concurrent = 2
-)]
+#[job("narrow", description = "Stays for a moment, two at once.", max_concurrent = 2)]
 async fn narrow(_: Nothing, _: Context) -> Result<(), Error> {
     NARROW.stay(Duration::from_millis(5)).await;
     Ok(())
@@ -78,11 +71,7 @@ async fn panics(_: Nothing, _: Context) -> Result<(), Error> {
 async fn flaky(_: Nothing, context: Context) -> Result<usize, Error> {
     let before = TRIES.fetch_add(1, Ordering::SeqCst);
     context.log(format!("try {before}"));
-    if before < 2 {
-        Err(Error::failed("not yet"))
-    } else {
-        Ok(before)
-    }
+    if before < 2 { Err(Error::failed("not yet")) } else { Ok(before) }
 }
 
 /// Lowers [`STUBBORN`] when the job is dropped.
@@ -132,11 +121,7 @@ async fn leaves(parameters: Leave, context: Context) -> Result<serde_json::Value
 
 #[job("looks", description = "Returns the output of its first dependency.")]
 async fn looks(_: Nothing, context: Context) -> Result<usize, Error> {
-    let first = context
-        .dependencies()
-        .first()
-        .map(|input| input.id.clone())
-        .unwrap_or_default();
+    let first = context.dependencies().first().map(|input| input.id.clone()).unwrap_or_default();
     Ok(context.output(&first).await?.text().len())
 }
 
@@ -167,12 +152,7 @@ pub(crate) fn many(job: &str, count: usize) -> serde_json::Value {
 
 pub(crate) async fn submit(fleet: &LocalFleet, alt: String) -> RunId {
     let run = RunId::new();
-    let submission = Submission {
-        run,
-        alt,
-        mode: None,
-        persona: None,
-    };
+    let submission = Submission { run, alt, mode: None, persona: None };
     fleet.client().submit(submission).await.unwrap();
     run
 }
@@ -199,13 +179,7 @@ pub(crate) async fn play(tasks: &serde_json::Value, slots: usize) -> (LastFile, 
 
 /// Waits until the run's counts are as wanted.
 pub(crate) async fn until(fleet: &LocalFleet, run: RunId, wanted: impl Fn(Counts) -> bool) {
-    while !fleet
-        .client()
-        .record(run)
-        .await
-        .unwrap()
-        .is_some_and(|record| wanted(record.counts))
-    {
+    while !fleet.client().record(run).await.unwrap().is_some_and(|record| wanted(record.counts)) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -16,11 +16,7 @@ async fn files_become_artifacts_and_what_is_not_there_is_reported() {
         "parameters": {"files": ["report.md", "data.json", "absent.txt", "../../etc/passwd"]},
     }]);
     let (last, out) = play(&tasks, 1).await;
-    assert_eq!(
-        last.status,
-        RunStatus::Success,
-        "a missing file is not fatal"
-    );
+    assert_eq!(last.status, RunStatus::Success, "a missing file is not fatal");
     let told: Vec<_> = last
         .artifacts
         .iter()
@@ -39,10 +35,8 @@ async fn files_become_artifacts_and_what_is_not_there_is_reported() {
         .iter()
         .map(|it| (it.path.as_str(), it.reason.as_str()))
         .collect();
-    let expected = [
-        ("absent.txt", "not found"),
-        ("../../etc/passwd", "outside the scratch folder"),
-    ];
+    let expected =
+        [("absent.txt", "not found"), ("../../etc/passwd", "outside the scratch folder")];
     assert_eq!(missing, expected);
     let attempts = out.path().join(".attempts");
     let left = attempts.read_dir().map_or(0, Iterator::count);
@@ -60,12 +54,7 @@ async fn a_large_output_is_kept_beside_the_last_and_reaches_the_next_task() {
     let big = &last.task_results[0];
     assert!(big.output.is_none());
     assert!(big.output_ref.as_ref().unwrap().size_bytes > 300_000);
-    let length: usize = last.task_results[1]
-        .output
-        .as_ref()
-        .unwrap()
-        .read()
-        .unwrap();
+    let length: usize = last.task_results[1].output.as_ref().unwrap().read().unwrap();
     assert!(length > 300_000);
 }
 
@@ -82,17 +71,8 @@ async fn a_reference_takes_in_what_an_ancestor_returned() {
     let (last, _out) = play(&tasks, 2).await;
     assert_eq!(last.task_results[2].missing_files[0].path, "said");
     let bad = &last.task_results[3];
-    assert_eq!(
-        (bad.status, bad.attempts.len()),
-        (TaskStatus::Failed, 1),
-        "not worth another try"
-    );
-    assert!(
-        bad.error
-            .as_deref()
-            .unwrap()
-            .contains("there is no `nothing`")
-    );
+    assert_eq!((bad.status, bad.attempts.len()), (TaskStatus::Failed, 1), "not worth another try");
+    assert!(bad.error.as_deref().unwrap().contains("there is no `nothing`"));
 }
 
 #[tokio::test]
@@ -108,16 +88,9 @@ async fn chaos_disturbs_inside_the_retries_and_tells_its_seed() {
     let last = result(&fleet, run).await;
     assert_eq!(last.status, RunStatus::Success, "{}", last.summary);
     assert_eq!(last.chaos.as_ref().unwrap().level, 10);
-    let attempts: usize = last
-        .task_results
-        .iter()
-        .map(|task| task.attempts.len())
-        .sum();
+    let attempts: usize = last.task_results.iter().map(|task| task.attempts.len()).sum();
     assert!(attempts > 30, "some attempts were made to fail");
-    assert!(
-        RUNS.load(Ordering::SeqCst) > before + 30,
-        "and some ran twice"
-    );
+    assert!(RUNS.load(Ordering::SeqCst) > before + 30, "and some ran twice");
 }
 
 #[tokio::test]
@@ -126,10 +99,7 @@ async fn an_empty_file_succeeds_at_once() {
     let fleet = fleet(out.path(), 1);
     let run = submit(&fleet, file(&json!([]))).await;
     let last = result(&fleet, run).await;
-    assert_eq!(
-        (last.status, last.task_results.len()),
-        (RunStatus::Success, 0)
-    );
+    assert_eq!((last.status, last.task_results.len()), (RunStatus::Success, 0));
     fleet.stop().await;
 }
 

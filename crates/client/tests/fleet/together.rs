@@ -29,10 +29,7 @@ async fn a_task_is_served_on_the_queue_it_asks_for() {
     let tasks = json!([{"id": "t", "description": "x", "job": "counted", "queue": "elsewhere"}]);
     let (last, _out) = play(&tasks, 1).await;
     assert_eq!(last.status, RunStatus::Success);
-    assert_eq!(
-        last.task_results[0].metadata.queue.as_deref(),
-        Some("elsewhere")
-    );
+    assert_eq!(last.task_results[0].metadata.queue.as_deref(), Some("elsewhere"));
 }
 
 #[tokio::test]
@@ -47,18 +44,9 @@ async fn a_panic_is_a_failed_attempt_and_the_others_go_on() {
     let bad = &last.task_results[0];
     assert_eq!((bad.status, bad.attempts.len()), (TaskStatus::Failed, 2));
     let error = bad.error.as_deref().unwrap();
-    assert!(
-        error.contains("panicked") && error.contains("this job is broken"),
-        "{error}"
-    );
+    assert!(error.contains("panicked") && error.contains("this job is broken"), "{error}");
     assert_eq!(last.task_results[1].status, TaskStatus::Cancelled);
-    assert!(
-        last.task_results[1]
-            .reason
-            .as_deref()
-            .unwrap()
-            .contains("bad")
-    );
+    assert!(last.task_results[1].reason.as_deref().unwrap().contains("bad"));
     assert_eq!(last.task_results[2].status, TaskStatus::Completed);
 }
 
@@ -82,8 +70,5 @@ async fn a_job_that_nobody_has_is_refused_and_says_where() {
     let end = fleet.client().ended(run).await.unwrap();
     assert_eq!(end.status, "refused");
     let told = std::fs::read_to_string(fleet.store().locate(&end.last_key)).unwrap();
-    assert!(
-        told.contains("ALT0115") && told.contains("/tasks/0/job"),
-        "{told}"
-    );
+    assert!(told.contains("ALT0115") && told.contains("/tasks/0/job"), "{told}");
 }

@@ -1,9 +1,5 @@
 //! Runs told as stories: a graph, what happens to it, and all that the engine does about it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod play;
 mod settle;
@@ -259,9 +255,5 @@ fn any_order_of_any_verdicts_ends_with_every_task_decided() {
 
 #[test]
 fn a_state_is_small_because_a_million_of_them_live_in_one_coordinator() {
-    assert!(
-        size_of::<engine::TaskState>() <= 32,
-        "{}",
-        size_of::<engine::TaskState>()
-    );
+    assert!(size_of::<engine::TaskState>() <= 32, "{}", size_of::<engine::TaskState>());
 }

@@ -14,18 +14,10 @@ use protocol::{Attempt, Catalogue, Outcome, RunId, Timestamp};
 pub(crate) fn play(graph: &str, script: &str) -> String {
     let mut stage = Stage::new(graph);
     let mut lines = Vec::new();
-    for line in script
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         lines.push(stage.line(line));
     }
-    let width = lines
-        .iter()
-        .map(|(line, _)| line.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
     let mut transcript = String::new();
     for (line, effects) in lines {
         match effects.as_str() {
@@ -47,26 +39,17 @@ impl Stage {
     fn new(graph: &str) -> Self {
         let begun = Timestamp(1_000_000);
         let plan = plan(graph);
-        Self {
-            run: Run::new(plan, begun),
-            now: begun,
-            begun,
-        }
+        Self { run: Run::new(plan, begun), now: begun, begun }
     }
 
     fn line(&mut self, line: &str) -> (String, String) {
         let mut words: Vec<&str> = line.split_whitespace().collect();
-        let timed = words[0].as_bytes()[0]
-            .is_ascii_digit()
-            .then(|| words.remove(0));
+        let timed = words[0].as_bytes()[0].is_ascii_digit().then(|| words.remove(0));
         if let Some(time) = timed {
             self.now = Timestamp(self.begun.0 + millis(time));
         }
         let shown = if words == ["tick"] {
-            self.now = self
-                .run
-                .poll_timeout()
-                .expect("the engine waits for nothing");
+            self.now = self.run.poll_timeout().expect("the engine waits for nothing");
             format!("{}ms tick", self.now.0 - self.begun.0)
         } else {
             let time = timed.map(|_| format!("{}ms ", self.now.0 - self.begun.0));
@@ -82,16 +65,8 @@ impl Stage {
     fn event(&self, words: &[&str]) -> Event {
         let verdict = |outcome, retryable| {
             let task = self.task(words[1]);
-            let attempt = self
-                .run
-                .state(task)
-                .open_attempt()
-                .expect("an open attempt");
-            Event::Verdict {
-                task,
-                attempt,
-                verdict: Verdict { outcome, retryable },
-            }
+            let attempt = self.run.state(task).open_attempt().expect("an open attempt");
+            Event::Verdict { task, attempt, verdict: Verdict { outcome, retryable } }
         };
         match words[0] {
             "begin" => Event::Begin,
@@ -112,11 +87,7 @@ impl Stage {
                 task: self.task(words[1]),
                 attempt: Attempt::new(words[2].parse().unwrap()).unwrap(),
                 verdict: Verdict {
-                    outcome: if words[3] == "ok" {
-                        Outcome::Ok
-                    } else {
-                        Outcome::Failed
-                    },
+                    outcome: if words[3] == "ok" { Outcome::Ok } else { Outcome::Failed },
                     retryable: true,
                 },
             },
@@ -126,10 +97,7 @@ impl Stage {
 
     fn task(&self, id: &str) -> TaskIndex {
         let tasks = &self.run.plan().alt().file().tasks;
-        let index = tasks
-            .iter()
-            .position(|task| task.id == id)
-            .expect("a task of the graph");
+        let index = tasks.iter().position(|task| task.id == id).expect("a task of the graph");
         TaskIndex(u32::try_from(index).unwrap())
     }
 
@@ -141,20 +109,10 @@ impl Stage {
             told.push(match effect {
                 Effect::Dispatch(it) => {
                     let fate = it.perturbation.map(|fate| format!(" ({fate:?})"));
-                    format!(
-                        "{word} {}.{}{}",
-                        id(it.task),
-                        it.attempt,
-                        fate.unwrap_or_default()
-                    )
+                    format!("{word} {}.{}{}", id(it.task), it.attempt, fate.unwrap_or_default())
                 }
                 Effect::Seal(it) => {
-                    format!(
-                        "{word} {}.{} {}",
-                        id(it.task),
-                        it.attempt,
-                        it.outcome.name()
-                    )
+                    format!("{word} {}.{} {}", id(it.task), it.attempt, it.outcome.name())
                 }
                 Effect::Stop { task, attempt } => format!("{word} {}.{attempt}", id(task)),
                 Effect::Finish => word.to_owned(),
@@ -168,9 +126,7 @@ impl Stage {
         let told = tasks.iter().enumerate().map(|(index, task)| {
             let state = self.run.state(TaskIndex(u32::try_from(index).unwrap()));
             match state {
-                TaskState::Cancelled {
-                    cause: Some(cause), ..
-                } => {
+                TaskState::Cancelled { cause: Some(cause), .. } => {
                     format!("{} cancelled by {}", task.id, tasks[cause.get()].id)
                 }
                 state => format!("{} {}", task.id, state.name()),
@@ -189,19 +145,12 @@ fn millis(text: &str) -> u64 {
 
 fn plan(graph: &str) -> Plan {
     let (mut tasks, mut window, mut chaos) = (Vec::new(), None, None);
-    for part in graph
-        .split(';')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
+    for part in graph.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let words: Vec<&str> = part.split_whitespace().collect();
         match words.as_slice() {
             ["window", size] => window = Some(size.parse().unwrap()),
             ["chaos", seed, level] => {
-                chaos = Some(Chaos {
-                    seed: seed.parse().unwrap(),
-                    level: level.parse().unwrap(),
-                });
+                chaos = Some(Chaos { seed: seed.parse().unwrap(), level: level.parse().unwrap() });
             }
             _ => tasks.push(task(&words)),
         }
@@ -236,12 +185,7 @@ fn task(words: &[&str]) -> String {
 }
 
 pub(crate) fn alt_of(tasks: &[String]) -> Arc<Alt> {
-    let text = format!(
-        r#"{{"id": "s", "title": "s", "tasks": [{}]}}"#,
-        tasks.join(",")
-    );
+    let text = format!(r#"{{"id": "s", "title": "s", "tasks": [{}]}}"#, tasks.join(","));
     let report = alt::read(text.as_bytes(), &Check::default());
-    report
-        .alt
-        .unwrap_or_else(|| panic!("{text}: {:?}", report.diagnostics))
+    report.alt.unwrap_or_else(|| panic!("{text}: {:?}", report.diagnostics))
 }

@@ -71,35 +71,19 @@ fn take_effects(run: &mut Run, open: &mut Vec<Open>) {
 }
 
 fn event(run: &Run, open: &mut Vec<Open>, lot: &mut Lot) -> Option<Event> {
-    const OUTCOMES: &[Outcome] = &[
-        Outcome::Ok,
-        Outcome::Ok,
-        Outcome::Failed,
-        Outcome::Timeout,
-        Outcome::Lost,
-    ];
+    const OUTCOMES: &[Outcome] =
+        &[Outcome::Ok, Outcome::Ok, Outcome::Failed, Outcome::Timeout, Outcome::Lost];
     match lot.below(12) {
         0 if lot.below(20) == 0 => Some(Event::CancelAsked),
         1 if !open.is_empty() => {
             let (task, attempt, _) = open[lot.index(open.len())];
-            Some(Event::Started {
-                task,
-                attempt,
-                timeout_ms: lot.below(5_000),
-            })
+            Some(Event::Started { task, attempt, timeout_ms: lot.below(5_000) })
         }
         2..=8 if !open.is_empty() => {
             let (task, attempt, sealed) = open.swap_remove(lot.index(open.len()));
             let outcome = sealed.unwrap_or(OUTCOMES[lot.index(OUTCOMES.len())]);
-            let verdict = Verdict {
-                outcome,
-                retryable: lot.below(5) > 0,
-            };
-            Some(Event::Verdict {
-                task,
-                attempt,
-                verdict,
-            })
+            let verdict = Verdict { outcome, retryable: lot.below(5) > 0 };
+            Some(Event::Verdict { task, attempt, verdict })
         }
         _ => run.poll_timeout().map(|_| Event::TimePassed),
     }

@@ -60,10 +60,7 @@ struct Parameters {
     expect_exit: Vec<i32>,
 }
 
-#[job(
-    "exec",
-    description = "Starts a program without a shell; only where the worker allows it."
-)]
+#[job("exec", description = "Starts a program without a shell; only where the worker allows it.")]
 async fn exec(parameters: Parameters, context: Context) -> Result<Output, Error> {
     if !context.permissions().allow_exec {
         return Err(Error::Refused(
@@ -72,34 +69,18 @@ async fn exec(parameters: Parameters, context: Context) -> Result<Output, Error>
                 .to_owned(),
         ));
     }
-    let Parameters {
-        command,
-        argv,
-        args,
-        env,
-        stdin,
-        outputs,
-        max_output_bytes,
-        expect_exit,
-    } = parameters;
+    let Parameters { command, argv, args, env, stdin, outputs, max_output_bytes, expect_exit } =
+        parameters;
     let invocation = Invocation::new(command, argv, args, env)?;
     program::check_limit(max_output_bytes)?;
     program::check_outputs(&outputs)?;
     let mut child = start(&invocation, stdin.is_some(), &context)?;
     let Some(group) = child.id().and_then(Group::led_by) else {
-        return Err(Error::failed(
-            "the program ended before it could be watched",
-        ));
+        return Err(Error::failed("the program ended before it could be watched"));
     };
     let feeder = Feeder::start(child.stdin.take(), stdin);
-    let stdout = child
-        .stdout
-        .take()
-        .map(|pipe| Capture::start(pipe, max_output_bytes));
-    let stderr = child
-        .stderr
-        .take()
-        .map(|pipe| Capture::start(pipe, max_output_bytes));
+    let stdout = child.stdout.take().map(|pipe| Capture::start(pipe, max_output_bytes));
+    let stderr = child.stderr.take().map(|pipe| Capture::start(pipe, max_output_bytes));
     let status = wait(&mut child, &group, &context).await?;
     // What the program left behind would hold its pipes open, and outlive the attempt.
     drop(group);
@@ -131,26 +112,20 @@ fn start(invocation: &Invocation, has_stdin: bool, context: &Context) -> Result<
         .env("HOME", &scratch)
         .env("TMPDIR", &scratch)
         .current_dir(&scratch)
-        .stdin(if has_stdin {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
+        .stdin(if has_stdin { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    command
-        .spawn()
-        .map_err(|fault| not_started(invocation, &fault))
+    command.spawn().map_err(|fault| not_started(invocation, &fault))
 }
 
 fn not_started(invocation: &Invocation, fault: &io::Error) -> Error {
     let program = &invocation.program;
     match fault.kind() {
-        io::ErrorKind::NotFound => Error::fatal(format!(
-            "no program `{program}`; names are looked up in {PATH}"
-        )),
+        io::ErrorKind::NotFound => {
+            Error::fatal(format!("no program `{program}`; names are looked up in {PATH}"))
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ArgumentListTooLong => {
             Error::fatal(format!("`{program}` cannot be started: {fault}"))
         }
@@ -222,26 +197,18 @@ fn expected(
         "" => String::new(),
         tail => format!("; stderr: {tail}"),
     };
-    Err(Error::failed(format!(
-        "`{}` {end}{tail}",
-        invocation.program
-    )))
+    Err(Error::failed(format!("`{}` {end}{tail}", invocation.program)))
 }
 
 fn lossless(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes)
-        .is_err()
-        .then(|| base64::encode(bytes))
+    std::str::from_utf8(bytes).is_err().then(|| base64::encode(bytes))
 }
 
 const fn max_output_bytes() -> usize {
     1024 * 1024
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -70,10 +70,7 @@ struct Output {
     encoding: Form,
 }
 
-#[job(
-    "http",
-    description = "Sends one HTTP request and gives back the answer."
-)]
+#[job("http", description = "Sends one HTTP request and gives back the answer.")]
 async fn http(parameters: Parameters, context: Context) -> Result<Output, Error> {
     let limit = Duration::from_secs(parameters.timeout_seconds.into());
     check(&parameters)?;
@@ -93,20 +90,10 @@ fn check(parameters: &Parameters) -> Result<(), Error> {
         return Err(Error::parameter("timeout_seconds", problem));
     }
     if parameters.max_bytes > BODY_BYTES_MAX {
-        return Err(Error::parameter(
-            "max_bytes",
-            format!("is over {BODY_BYTES_MAX}"),
-        ));
+        return Err(Error::parameter("max_bytes", format!("is over {BODY_BYTES_MAX}")));
     }
-    if let Some(wrong) = parameters
-        .expect_status
-        .iter()
-        .find(|code| !(100..600).contains(*code))
-    {
-        return Err(Error::parameter(
-            "expect_status",
-            format!("{wrong} is not 100-599"),
-        ));
+    if let Some(wrong) = parameters.expect_status.iter().find(|code| !(100..600).contains(*code)) {
+        return Err(Error::parameter("expect_status", format!("{wrong} is not 100-599")));
     }
     Ok(())
 }
@@ -135,12 +122,7 @@ async fn exchange(parameters: &Parameters, context: &Context) -> Result<Output, 
 }
 
 async fn send(client: &Client, request: Request) -> Result<Response, Error> {
-    let Request {
-        method,
-        url,
-        headers,
-        body,
-    } = request;
+    let Request { method, url, headers, body } = request;
     let mut builder = client.request(method, url).headers(headers);
     if let Some(body) = body {
         builder = builder.body(body);
@@ -166,9 +148,7 @@ async fn receive(mut response: Response, parameters: &Parameters) -> Result<Outp
             if failed {
                 break; // its status is the better news, and the excerpt is short
             }
-            return Err(Error::fatal(format!(
-                "the answer is longer than max_bytes ({limit})"
-            )));
+            return Err(Error::fatal(format!("the answer is longer than max_bytes ({limit})")));
         }
         body.extend_from_slice(&chunk);
     }
@@ -176,16 +156,9 @@ async fn receive(mut response: Response, parameters: &Parameters) -> Result<Outp
         return Err(unexpected(status, &body));
     }
     let headers = headers(&response);
-    let says_json = headers
-        .get(CONTENT_TYPE.as_str())
-        .is_some_and(|kind| is_json(kind));
+    let says_json = headers.get(CONTENT_TYPE.as_str()).is_some_and(|kind| is_json(kind));
     let (body, encoding) = decode(body, parameters.response, says_json)?;
-    Ok(Output {
-        status: status.as_u16(),
-        headers,
-        body,
-        encoding,
-    })
+    Ok(Output { status: status.as_u16(), headers, body, encoding })
 }
 
 fn unexpected(status: StatusCode, body: &[u8]) -> Error {
@@ -195,14 +168,8 @@ fn unexpected(status: StatusCode, body: &[u8]) -> Error {
         excerpt => format!(": {excerpt}"),
     };
     let retryable = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-        );
-    Error::Failed {
-        message: format!("the server answered {status}{excerpt}"),
-        retryable,
-    }
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+    Error::Failed { message: format!("the server answered {status}{excerpt}"), retryable }
 }
 
 fn headers(response: &Response) -> BTreeMap<String, String> {
@@ -221,12 +188,7 @@ fn headers(response: &Response) -> BTreeMap<String, String> {
 }
 
 fn is_json(content_type: &str) -> bool {
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json")
 }
 
@@ -262,10 +224,7 @@ fn broken(fault: &reqwest::Error) -> Error {
         return Error::Refused(forbidden.to_string());
     }
     let causes = std::iter::successors(Some(fault as &dyn StdError), |fault| (*fault).source());
-    let text = causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ");
+    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     Error::failed(text)
 }
 

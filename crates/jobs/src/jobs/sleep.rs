@@ -18,10 +18,7 @@ struct Parameters {
     output: Option<Json>,
 }
 
-#[job(
-    "sleep",
-    description = "Waits for `ms` milliseconds or `seconds`, then gives back `output`."
-)]
+#[job("sleep", description = "Waits for `ms` milliseconds or `seconds`, then gives back `output`.")]
 async fn sleep(parameters: Parameters, context: Context) -> Result<Json, Error> {
     let wait = match (parameters.ms, parameters.seconds) {
         (Some(ms), None) => wait("ms", ms / 1000.0)?,

@@ -62,10 +62,7 @@ impl Reduce {
     }
 }
 
-#[job(
-    "transform",
-    description = "Filters, maps, reduces or rewrites JSON with jq expressions."
-)]
+#[job("transform", description = "Filters, maps, reduces or rewrites JSON with jq expressions.")]
 async fn transform(parameters: Parameters, context: Context) -> Result<Json, Error> {
     let input = input(&parameters, &context).await?;
     // Fires when the attempt is stopped and also when it is dropped.
@@ -95,10 +92,9 @@ async fn input(parameters: &Parameters, context: &Context) -> Result<Json, Error
             Error::Parameter { problem, .. } => Error::parameter("input_from_dependency", problem),
             other => other,
         }),
-        (Some(_), Some(_)) => Err(Error::parameter(
-            "input",
-            "give `input` or `input_from_dependency`, not both",
-        )),
+        (Some(_), Some(_)) => {
+            Err(Error::parameter("input", "give `input` or `input_from_dependency`, not both"))
+        }
         (None, None) => {
             let mut members = Vec::new();
             for dependency in context.dependencies() {
@@ -119,9 +115,7 @@ fn work(parameters: &Parameters, input: &Json, stop: &CancellationToken) -> Resu
     let output = steps.run(value("input", input)?, stop)?;
     let text = jq::write(&output, limits::OUTPUT_BYTES)?;
     Json::from_text(text).map_err(|fault| {
-        Error::fatal(format!(
-            "the result is not JSON (not a number, bytes, other keys?): {fault}"
-        ))
+        Error::fatal(format!("the result is not JSON (not a number, bytes, other keys?): {fault}"))
     })
 }
 
@@ -138,9 +132,7 @@ struct Steps {
 impl Steps {
     fn new(parameters: &Parameters) -> Result<Self, Error> {
         let compile = |name: &str, code: &Option<String>| {
-            code.as_ref()
-                .map(|code| Expression::new(name, code, &[]))
-                .transpose()
+            code.as_ref().map(|code| Expression::new(name, code, &[])).transpose()
         };
         let equal = match (&parameters.filter_key, &parameters.filter_value) {
             (Some(key), Some(wanted)) => {
@@ -172,10 +164,7 @@ impl Steps {
         if let Some((key, wanted)) = &self.equal {
             let matches =
                 |item: &Val| matches!(item, Val::Obj(map) if map.get(key) == Some(wanted));
-            value = elements("filter_key", value)?
-                .into_iter()
-                .filter(matches)
-                .collect();
+            value = elements("filter_key", value)?.into_iter().filter(matches).collect();
         }
         if let Some(filter) = &self.filter {
             value = keep(filter, elements("filter", value)?, stop)?;
@@ -185,9 +174,9 @@ impl Steps {
         }
         if let Some((init, update)) = &self.reduce {
             let items = elements("reduce", value)?;
-            value = items.into_iter().try_fold(init.clone(), |so_far, item| {
-                update.one(so_far, [item], stop)
-            })?;
+            value = items
+                .into_iter()
+                .try_fold(init.clone(), |so_far, item| update.one(so_far, [item], stop))?;
         }
         match &self.expression {
             Some(expression) => expression.one(value, [], stop),
@@ -218,9 +207,7 @@ fn replace(map: &Expression, items: Vec<Val>, stop: &CancellationToken) -> Resul
         map.each(item, [], stop, |output| {
             outputs.push(output);
             if outputs.len() > ITEMS_MAX {
-                return Err(Error::fatal(format!(
-                    "`map` has more than {ITEMS_MAX} outputs"
-                )));
+                return Err(Error::fatal(format!("`map` has more than {ITEMS_MAX} outputs")));
             }
             Ok(true)
         })?;
@@ -239,10 +226,7 @@ fn elements(step: &str, value: Val) -> Result<Vec<Val>, Error> {
                 Val::BStr(_) | Val::TStr(_) => "a string",
                 Val::Arr(_) | Val::Obj(_) => "an object",
             };
-            Err(Error::parameter(
-                step,
-                format!("works on an array, and its input is {kind}"),
-            ))
+            Err(Error::parameter(step, format!("works on an array, and its input is {kind}")))
         }
     }
 }

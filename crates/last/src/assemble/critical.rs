@@ -13,27 +13,14 @@ const LISTED: usize = 1000;
 /// From the task that ended last, back to the dependency that ended last, to a task without any.
 pub(super) fn path(alt: &Alt, spans: &[Span]) -> CriticalPath {
     // Milliseconds are coarse: of two that ended together, the deeper one waited for the other.
-    let lateness = |task: &TaskIndex| {
-        (
-            spans[task.get()].end,
-            alt.graph().level(*task),
-            Reverse(*task),
-        )
-    };
-    let tried = (0_u32..)
-        .map(TaskIndex)
-        .zip(spans)
-        .filter(|(_, span)| span.tried);
+    let lateness =
+        |task: &TaskIndex| (spans[task.get()].end, alt.graph().level(*task), Reverse(*task));
+    let tried = (0_u32..).map(TaskIndex).zip(spans).filter(|(_, span)| span.tried);
     let mut chain: Vec<TaskIndex> = Vec::new();
     let mut next = tried.map(|(task, _)| task).max_by_key(lateness);
     while let Some(task) = next {
         chain.push(task);
-        next = alt
-            .graph()
-            .dependencies(task)
-            .iter()
-            .copied()
-            .max_by_key(lateness);
+        next = alt.graph().dependencies(task).iter().copied().max_by_key(lateness);
     }
     chain.reverse();
     let (Some(first), Some(last)) = (chain.first(), chain.last()) else {
@@ -43,10 +30,6 @@ pub(super) fn path(alt: &Alt, spans: &[Span]) -> CriticalPath {
     CriticalPath {
         duration_ms: spans[last.get()].end.since(spans[first.get()].start),
         length: u32::try_from(chain.len()).unwrap_or(u32::MAX),
-        task_ids: chain
-            .iter()
-            .take(LISTED)
-            .map(|task| tasks[task.get()].id.clone())
-            .collect(),
+        task_ids: chain.iter().take(LISTED).map(|task| tasks[task.get()].id.clone()).collect(),
     }
 }

@@ -37,10 +37,7 @@ pub(super) fn head(run: &RunFacts<'_>) -> LastFile {
         end_time: finished.into(),
         execution_time_ms,
         durability: run.durability.to_owned(),
-        chaos: run.chaos.map(|(seed, level)| Chaos {
-            seed: seed.to_string(),
-            level,
-        }),
+        chaos: run.chaos.map(|(seed, level)| Chaos { seed: seed.to_string(), level }),
         cancelled: run.cancelled.map(str::to_owned),
         summary: summary::sentence(&run.counts, execution_time_ms),
         metadata: metadata(run),
@@ -91,11 +88,7 @@ pub(crate) const fn count(counts: &Counts, status: TaskStatus) -> u32 {
 
 /// Completed by all, 0 to 1; 1 when there is no task.
 pub(crate) fn success_rate(completed: u32, total: u32) -> f64 {
-    if total == 0 {
-        1.0
-    } else {
-        f64::from(completed) / f64::from(total)
-    }
+    if total == 0 { 1.0 } else { f64::from(completed) / f64::from(total) }
 }
 
 fn metadata(run: &RunFacts<'_>) -> Metadata {
@@ -108,10 +101,7 @@ fn metadata(run: &RunFacts<'_>) -> Metadata {
         entries.push(("expected_completion_time".to_owned(), number(seconds)));
     }
     let own = file.metadata.as_ref().map(members).unwrap_or_default();
-    entries.extend(
-        own.into_iter()
-            .map(|(key, value)| (format!("alt_{key}"), flat(value))),
-    );
+    entries.extend(own.into_iter().map(|(key, value)| (format!("alt_{key}"), flat(value))));
     Metadata(entries)
 }
 

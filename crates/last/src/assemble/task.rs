@@ -21,17 +21,9 @@ pub(super) fn result(
     told: &mut Told,
 ) -> Result<TaskResult, &'static str> {
     let task = &run.alt.file().tasks[index.get()];
-    let TaskFacts {
-        end,
-        decided_at,
-        mut attempts,
-    } = facts;
-    let start = attempts
-        .first()
-        .map_or(decided_at, AttemptFacts::started_at);
-    let finish = attempts
-        .last()
-        .map_or(decided_at, |last| last.ended_at().max(decided_at));
+    let TaskFacts { end, decided_at, mut attempts } = facts;
+    let start = attempts.first().map_or(decided_at, AttemptFacts::started_at);
+    let finish = attempts.last().map_or(decided_at, |last| last.ended_at().max(decided_at));
     let mut result = TaskResult {
         task_id: task.id.clone(),
         execution_id: run.run.to_string(),
@@ -56,17 +48,13 @@ pub(super) fn result(
     };
     match end {
         TaskEnd::Completed => {
-            let ok = attempts
-                .last_mut()
-                .filter(|last| last.verdict.body.outcome == Outcome::Ok);
+            let ok = attempts.last_mut().filter(|last| last.verdict.body.outcome == Outcome::Ok);
             let ok = ok.ok_or("it completed, yet its last attempt is not ok")?;
             let at = Moment(ok.ended_at());
             deliver(&mut result, index, at, &mut ok.verdict.body, told)?;
         }
         TaskEnd::Failed | TaskEnd::TimedOut => {
-            let failure = attempts
-                .last()
-                .and_then(|last| last.verdict.body.failure.as_ref());
+            let failure = attempts.last().and_then(|last| last.verdict.body.failure.as_ref());
             let message = failure.map(|failure| failure.message.clone());
             result.error = Some(message.unwrap_or_else(|| "no error was reported".to_owned()));
         }
@@ -100,23 +88,12 @@ fn deliver(
     told: &mut Told,
 ) -> Result<(), &'static str> {
     let slug = slug(index, &result.task_id);
-    match verdict
-        .output
-        .take()
-        .ok_or("its last attempt is ok, yet has no output")?
-    {
+    match verdict.output.take().ok_or("its last attempt is ok, yet has no output")? {
         Body::Inline(json) => result.output = Some(flat(json)),
         Body::Stored { key, size, sha256 } => {
             let path = output_path(&slug);
-            told.promotions.push(Promotion {
-                from: key,
-                to: path.clone(),
-            });
-            result.output_ref = Some(OutputRef {
-                path,
-                size_bytes: size,
-                sha256,
-            });
+            told.promotions.push(Promotion { from: key, to: path.clone() });
+            result.output_ref = Some(OutputRef { path, size_bytes: size, sha256 });
         }
     }
     result.missing_files = std::mem::take(&mut verdict.missing);
@@ -124,10 +101,7 @@ fn deliver(
     let paths = artifact_paths(&slug, records.iter().map(|record| record.name.as_str()));
     for (place, (record, path)) in records.into_iter().zip(paths).enumerate() {
         let (artifact_type, mime_type) = artifact_kind(&record.name);
-        told.promotions.push(Promotion {
-            from: record.key,
-            to: path.clone(),
-        });
+        told.promotions.push(Promotion { from: record.key, to: path.clone() });
         told.artifacts.push(Artifact {
             id: format!("artifact_{}_{place}", index.0),
             name: record.name,
@@ -148,11 +122,7 @@ fn reason(
     cause: Option<TaskIndex>,
     attempts: &[AttemptFacts],
 ) -> Result<String, &'static str> {
-    let what = if attempts.is_empty() {
-        "not run"
-    } else {
-        "stopped"
-    };
+    let what = if attempts.is_empty() { "not run" } else { "stopped" };
     let Some(cause) = cause else {
         return Ok(match run.cancelled {
             Some(why) => format!("{what}: the run was cancelled: {why}"),
@@ -160,9 +130,7 @@ fn reason(
         });
     };
     let tasks = &run.alt.file().tasks;
-    let root = tasks
-        .get(cause.get())
-        .ok_or("it blames a task that is not in the file")?;
+    let root = tasks.get(cause.get()).ok_or("it blames a task that is not in the file")?;
     Ok(format!("{what}: task `{}` did not complete", root.id))
 }
 

@@ -20,10 +20,7 @@ impl Metadata {
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Json> {
-        self.0
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// The value of `key` as a count.
@@ -41,9 +38,7 @@ impl Serialize for Metadata {
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_map(Entries(Duplicate::Refuse, PhantomData))
-            .map(Self)
+        deserializer.deserialize_map(Entries(Duplicate::Refuse, PhantomData)).map(Self)
     }
 }
 
@@ -110,9 +105,7 @@ impl<'de, V: DeserializeOwned> Visitor<'de> for Entries<V> {
             if seen.insert(key.clone()) {
                 entries.push((key, value));
             } else if self.0 == Duplicate::Refuse {
-                return Err(de::Error::custom(format_args!(
-                    "the key `{key}` comes twice"
-                )));
+                return Err(de::Error::custom(format_args!("the key `{key}` comes twice")));
             } else if let Some(entry) = entries.iter_mut().find(|(name, _)| *name == key) {
                 entry.1 = value;
             }
@@ -124,7 +117,5 @@ impl<'de, V: DeserializeOwned> Visitor<'de> for Entries<V> {
 /// The members of `object` in order, the last of equal keys; nothing if it is no object.
 pub(crate) fn members(object: &Json) -> Vec<(String, Json)> {
     let mut reader = serde_json::Deserializer::from_str(object.text());
-    reader
-        .deserialize_map(Entries(Duplicate::Replace, PhantomData))
-        .unwrap_or_default()
+    reader.deserialize_map(Entries(Duplicate::Replace, PhantomData)).unwrap_or_default()
 }

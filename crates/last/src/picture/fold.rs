@@ -25,11 +25,7 @@ impl Band {
     /// `Level 3` or `Levels 4-7`, from 1.
     pub(super) fn name(&self) -> String {
         let (first, last) = (self.first + 1, self.last + 1);
-        if first == last {
-            format!("Level {first}")
-        } else {
-            format!("Levels {first}-{last}")
-        }
+        if first == last { format!("Level {first}") } else { format!("Levels {first}-{last}") }
     }
 
     /// How many tasks it has.
@@ -58,10 +54,7 @@ pub(super) fn bands(
         let here = of(task);
         let band = &mut bands[here];
         band.counts[paint::place(end(task))] += 1;
-        let earlier = graph
-            .dependencies(task)
-            .iter()
-            .filter(|source| of(**source) < here);
+        let earlier = graph.dependencies(task).iter().filter(|source| of(**source) < here);
         band.arriving += earlier.count();
     }
     bands

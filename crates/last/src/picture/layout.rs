@@ -45,14 +45,8 @@ pub(super) fn layout(nodes: &[Node], edges: &[(usize, usize)]) -> Layout {
         .map(|&(source, target)| {
             let first = nodes[source].level;
             let lanes = &lanes[source][..nodes[target].level - first - 1];
-            let stops = [source]
-                .into_iter()
-                .chain(lanes.iter().copied())
-                .chain([target]);
-            (first..)
-                .zip(stops)
-                .map(|(level, item)| (at(level), heights[item] - above))
-                .collect()
+            let stops = [source].into_iter().chain(lanes.iter().copied()).chain([target]);
+            (first..).zip(stops).map(|(level, item)| (at(level), heights[item] - above)).collect()
         })
         .collect();
     let count = columns.columns.len();
@@ -69,10 +63,7 @@ pub(super) fn layout(nodes: &[Node], edges: &[(usize, usize)]) -> Layout {
 /// Columns of nodes and lanes. Lines of one source that go the same way share their lanes.
 fn columns(nodes: &[Node], edges: &[(usize, usize)]) -> (Columns, Vec<Vec<usize>>) {
     let count = nodes.iter().map(|node| node.level + 1).max().unwrap_or(0);
-    let mut out = Columns {
-        columns: vec![Vec::new(); count],
-        ..Columns::default()
-    };
+    let mut out = Columns { columns: vec![Vec::new(); count], ..Columns::default() };
     for (index, node) in nodes.iter().enumerate() {
         out.columns[node.level].push(index);
     }
@@ -101,14 +92,7 @@ fn columns(nodes: &[Node], edges: &[(usize, usize)]) -> (Columns, Vec<Vec<usize>
     }
     for &(source, target) in edges {
         let span = nodes[target].level - nodes[source].level;
-        link(
-            if span == 1 {
-                source
-            } else {
-                lanes[source][span - 2]
-            },
-            target,
-        );
+        link(if span == 1 { source } else { lanes[source][span - 2] }, target);
     }
     (out, lanes)
 }
@@ -123,10 +107,7 @@ fn heights(columns: &Columns, nodes: usize) -> Vec<i64> {
     let mut heights = vec![0; columns.left.len()];
     for column in &columns.columns {
         let offsets = offsets(column, nodes);
-        column
-            .iter()
-            .zip(offsets)
-            .for_each(|(item, offset)| heights[*item] = offset);
+        column.iter().zip(offsets).for_each(|(item, offset)| heights[*item] = offset);
     }
     let count = columns.columns.len();
     for pass in 0..=2 * PASSES {
@@ -147,10 +128,7 @@ fn heights(columns: &Columns, nodes: usize) -> Vec<i64> {
             };
             let wishes: Vec<i64> = column.iter().map(|item| wish(*item)).collect();
             let settled = settle(&wishes, &offsets(column, nodes));
-            column
-                .iter()
-                .zip(settled)
-                .for_each(|(item, height)| heights[*item] = height);
+            column.iter().zip(settled).for_each(|(item, height)| heights[*item] = height);
         }
     }
     heights
@@ -162,11 +140,7 @@ fn offsets(column: &[usize], nodes: usize) -> Vec<i64> {
     let mut out = Vec::with_capacity(column.len());
     for (index, item) in column.iter().enumerate() {
         if let Some(above) = index.checked_sub(1).map(|above| column[above]) {
-            let space = if *item < nodes && above < nodes {
-                SPACE
-            } else {
-                LANE
-            };
+            let space = if *item < nodes && above < nodes { SPACE } else { LANE };
             at += extent(above, nodes) / 2 + space + extent(*item, nodes) / 2;
         }
         out.push(at);
@@ -202,22 +176,13 @@ mod tests {
     use super::*;
 
     fn nodes(levels: &[usize]) -> Vec<Node> {
-        levels
-            .iter()
-            .map(|level| Node {
-                id: String::new(),
-                level: *level,
-                status: None,
-            })
-            .collect()
+        levels.iter().map(|level| Node { id: String::new(), level: *level, status: None }).collect()
     }
 
     #[test]
     fn a_box_sits_between_its_neighbours() {
-        let layout = layout(
-            &nodes(&[0, 1, 1, 1, 2]),
-            &[(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 4)],
-        );
+        let layout =
+            layout(&nodes(&[0, 1, 1, 1, 2]), &[(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 4)]);
         assert_eq!(layout.boxes[0].1, layout.boxes[2].1);
         assert_eq!(layout.boxes[4].1, layout.boxes[2].1);
         assert_eq!(layout.width, 3 * WIDTH + 2 * GAP);
@@ -228,30 +193,18 @@ mod tests {
     fn a_long_line_keeps_clear_of_the_boxes_it_passes() {
         let layout = layout(&nodes(&[0, 1, 2]), &[(0, 1), (1, 2), (0, 2)]);
         let lane = layout.lines[2][1].1;
-        assert!(
-            (lane - layout.boxes[1].1).abs() >= HEIGHT / 2 + LANE,
-            "{layout:?}"
-        );
+        assert!((lane - layout.boxes[1].1).abs() >= HEIGHT / 2 + LANE, "{layout:?}");
     }
 
     /// Nodes 0..n, each linked to earlier ones, at the level that follows.
     fn graph(sources: &[Vec<usize>]) -> (Vec<Node>, Vec<(usize, usize)>) {
         let (mut levels, mut edges) = (Vec::<usize>::new(), Vec::new());
         for (target, sources) in sources.iter().enumerate() {
-            let mut sources: Vec<usize> = if target == 0 {
-                vec![]
-            } else {
-                sources.iter().map(|one| one % target).collect()
-            };
+            let mut sources: Vec<usize> =
+                if target == 0 { vec![] } else { sources.iter().map(|one| one % target).collect() };
             sources.sort_unstable();
             sources.dedup();
-            levels.push(
-                sources
-                    .iter()
-                    .map(|source| levels[*source] + 1)
-                    .max()
-                    .unwrap_or(0),
-            );
+            levels.push(sources.iter().map(|source| levels[*source] + 1).max().unwrap_or(0));
             edges.extend(sources.into_iter().map(|source| (source, target)));
         }
         (nodes(&levels), edges)

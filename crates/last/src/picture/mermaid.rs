@@ -25,10 +25,7 @@ pub(super) fn document(picture: &Picture) -> String {
             }
             for paint in PAINTS {
                 let (word, fill, stroke) = (paint.word, paint.fill, paint.stroke);
-                if nodes
-                    .iter()
-                    .any(|node| super::paint::paint(node.status).word == word)
-                {
+                if nodes.iter().any(|node| super::paint::paint(node.status).word == word) {
                     let _ = writeln!(out, "  classDef {word} fill:{fill},stroke:{stroke}");
                 }
             }

@@ -18,9 +18,7 @@ impl Columns {
     /// Orders every column so that few links cross. Linear in links per sweep but for the sorting.
     pub(super) fn untangle(&mut self) {
         let mut places = vec![0; self.left.len()];
-        self.columns
-            .iter()
-            .for_each(|column| number(column, &mut places));
+        self.columns.iter().for_each(|column| number(column, &mut places));
         let mut best = (self.crossings(&places), self.columns.clone());
         for sweep in 0..SWEEPS {
             if best.0 == 0 {
@@ -83,10 +81,7 @@ fn prefix(tree: &[usize], end: usize) -> usize {
 }
 
 fn number(column: &[usize], places: &mut [usize]) {
-    column
-        .iter()
-        .enumerate()
-        .for_each(|(place, item)| places[*item] = place);
+    column.iter().enumerate().for_each(|(place, item)| places[*item] = place);
 }
 
 /// The mean place of `links`, in 1/1024; an item without any stays where it is.
@@ -103,11 +98,7 @@ mod tests {
 
     fn columns(columns: Vec<Vec<usize>>, links: &[(usize, usize)]) -> Columns {
         let count = columns.iter().map(Vec::len).sum();
-        let mut out = Columns {
-            columns,
-            left: vec![vec![]; count],
-            right: vec![vec![]; count],
-        };
+        let mut out = Columns { columns, left: vec![vec![]; count], right: vec![vec![]; count] };
         for (from, to) in links {
             out.left[*to].push(*from);
             out.right[*from].push(*to);
@@ -117,10 +108,8 @@ mod tests {
 
     #[test]
     fn crossings_are_counted_and_undone() {
-        let mut tangle = columns(
-            vec![vec![0, 1, 2], vec![3, 4, 5]],
-            &[(0, 5), (1, 4), (2, 3), (0, 4)],
-        );
+        let mut tangle =
+            columns(vec![vec![0, 1, 2], vec![3, 4, 5]], &[(0, 5), (1, 4), (2, 3), (0, 4)]);
         assert_eq!(tangle.crossings(&[0, 1, 2, 0, 1, 2]), 4);
         tangle.untangle();
         assert_eq!(tangle.columns, [vec![0, 1, 2], vec![5, 4, 3]]);

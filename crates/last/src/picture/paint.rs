@@ -48,13 +48,7 @@ pub(super) const PAINTS: [Paint; 5] = [
         stroke: "#6b7280",
         icon: "M-3.6 0H3.6",
     },
-    Paint {
-        word: "planned",
-        sign: '○',
-        fill: "#eef4ff",
-        stroke: "#3b6fc4",
-        icon: "M-.1 0H.1",
-    },
+    Paint { word: "planned", sign: '○', fill: "#eef4ff", stroke: "#3b6fc4", icon: "M-.1 0H.1" },
 ];
 
 /// The place of a status in [`PAINTS`] and [`Counts`].
@@ -75,10 +69,7 @@ pub(super) const fn paint(status: Option<TaskStatus>) -> Paint {
 
 /// The statuses that occur, and how often.
 pub(super) fn present(counts: &Counts) -> impl Iterator<Item = (Paint, u32)> {
-    PAINTS
-        .into_iter()
-        .zip(*counts)
-        .filter(|(_, count)| *count > 0)
+    PAINTS.into_iter().zip(*counts).filter(|(_, count)| *count > 0)
 }
 
 /// `1,180 ✓ completed, 20 ✗ failed`.
@@ -113,12 +104,7 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        let cases = [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ];
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
         for (number, expected) in cases {
             assert_eq!(grouped(number), expected);
         }

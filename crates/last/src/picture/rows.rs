@@ -38,10 +38,7 @@ pub(super) fn document(picture: &Picture, bands: &[Band]) -> String {
 }
 
 fn arrow(out: &mut String, band: &Band, top: i64) {
-    let (middle, text) = (
-        top - GAP / 2 + 4,
-        many(band.arriving, "dependency", "dependencies"),
-    );
+    let (middle, text) = (top - GAP / 2 + 4, many(band.arriving, "dependency", "dependencies"));
     let _ = writeln!(
         out,
         "<path d=\"M88 {}V{top}\" class=\"line\" marker-end=\"url(#tip)\"/>\
@@ -59,14 +56,8 @@ fn row(out: &mut String, band: &Band, top: i64) {
         "<rect y=\"{top}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\" class=\"row\"/>"
     );
     let (first, second) = (top + 27, top + 47);
-    let _ = writeln!(
-        out,
-        "<text x=\"20\" y=\"{first}\" class=\"label\">{name}</text>"
-    );
-    let _ = writeln!(
-        out,
-        "<text x=\"20\" y=\"{second}\" class=\"small\">{tasks}</text>"
-    );
+    let _ = writeln!(out, "<text x=\"20\" y=\"{first}\" class=\"label\">{name}</text>");
+    let _ = writeln!(out, "<text x=\"20\" y=\"{second}\" class=\"small\">{tasks}</text>");
     strip(out, band, top + 16);
     legend(out, &band.counts, STRIP_LEFT, top + 44);
     out.push_str("</g>\n");

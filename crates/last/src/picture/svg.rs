@@ -49,21 +49,12 @@ pub(super) fn open(out: &mut String, picture: &Picture, width: i64, height: i64)
          markerHeight=\"7\" orient=\"auto\"><path d=\"M0 .8 7.2 4 0 7.2z\" class=\"tip\"/></marker>\
          </defs>\n",
     );
-    let _ = writeln!(
-        out,
-        "<rect width=\"{width}\" height=\"{height}\" class=\"page\"/>"
-    );
+    let _ = writeln!(out, "<rect width=\"{width}\" height=\"{height}\" class=\"page\"/>");
     let columns = usize::try_from((width - 2 * MARGIN) / 12).unwrap_or(0);
     let heading = xml(&cut(&picture.title, columns));
-    let _ = writeln!(
-        out,
-        "<text x=\"{MARGIN}\" y=\"38\" class=\"heading\">{heading}</text>"
-    );
+    let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"38\" class=\"heading\">{heading}</text>");
     let measure = picture.measure();
-    let _ = writeln!(
-        out,
-        "<text x=\"{MARGIN}\" y=\"59\" class=\"small\">{measure}</text>"
-    );
+    let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"59\" class=\"small\">{measure}</text>");
     legend(out, &picture.counts, MARGIN, 80);
 }
 
@@ -73,10 +64,7 @@ pub(super) fn legend(out: &mut String, counts: &Counts, mut x: i64, y: i64) {
         icon(out, paint, x + 8, y);
         let words = many(count as usize, paint.word, paint.word);
         let (left, baseline) = (x + 22, y + 4);
-        let _ = writeln!(
-            out,
-            "<text x=\"{left}\" y=\"{baseline}\" class=\"small\">{words}</text>"
-        );
+        let _ = writeln!(out, "<text x=\"{left}\" y=\"{baseline}\" class=\"small\">{words}</text>");
         // No font is at hand to measure with: seven pixels a character are enough in most.
         x = left + 7 * i64::try_from(words.len()).unwrap_or(0) + 18;
     }
@@ -98,18 +86,9 @@ fn style(out: &mut String) {
          .icon{fill:none;stroke:#fff;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round}\n",
     );
     for paint in PAINTS {
-        let Paint {
-            word, fill, stroke, ..
-        } = paint;
-        let dashes = if word == "cancelled" {
-            ";stroke-dasharray:5 3"
-        } else {
-            ""
-        };
-        let _ = writeln!(
-            out,
-            ".{word}{{fill:{fill};stroke:{stroke};stroke-width:1.5{dashes}}}"
-        );
+        let Paint { word, fill, stroke, .. } = paint;
+        let dashes = if word == "cancelled" { ";stroke-dasharray:5 3" } else { "" };
+        let _ = writeln!(out, ".{word}{{fill:{fill};stroke:{stroke};stroke-width:1.5{dashes}}}");
         let _ = writeln!(out, ".{word}-mark{{fill:{stroke}}}");
     }
     out.push_str("</style>\n");
@@ -145,17 +124,10 @@ fn lines(out: &mut String, nodes: &[Node], edges: &[(usize, usize)], layout: &La
             if from.1 == to.1 {
                 let _ = write!(path, "H{}", to.0);
             } else {
-                let _ = write!(
-                    path,
-                    "C{middle} {} {middle} {} {} {}",
-                    from.1, to.1, to.0, to.1
-                );
+                let _ = write!(path, "C{middle} {} {middle} {} {} {}", from.1, to.1, to.0, to.1);
             }
         }
-        let _ = writeln!(
-            out,
-            "<path d=\"{path}\" class=\"{class}\" marker-end=\"url(#tip)\"/>"
-        );
+        let _ = writeln!(out, "<path d=\"{path}\" class=\"{class}\" marker-end=\"url(#tip)\"/>");
     }
 }
 
@@ -172,11 +144,7 @@ fn draw(out: &mut String, node: &Node, x: i64, y: i64) {
     );
     icon(out, paint, x + 20, y);
     let (left, label) = (x + 37, xml(&cut(&node.id, LABEL_COLUMNS)));
-    let _ = writeln!(
-        out,
-        "<text x=\"{left}\" y=\"{}\" class=\"label\">{label}</text>",
-        top + 20
-    );
+    let _ = writeln!(out, "<text x=\"{left}\" y=\"{}\" class=\"label\">{label}</text>", top + 20);
     let _ = writeln!(
         out,
         "<text x=\"{left}\" y=\"{}\" class=\"small\">{}</text></g>",

@@ -38,9 +38,7 @@ pub(super) fn document(picture: &Picture) -> String {
 
 fn full(out: &mut String, nodes: &[Node], edges: &[(usize, usize)]) {
     let mut sources: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    edges
-        .iter()
-        .for_each(|(source, target)| sources[*target].push(*source));
+    edges.iter().for_each(|(source, target)| sources[*target].push(*source));
     let mut order: Vec<usize> = (0..nodes.len()).collect();
     order.sort_by_key(|index| nodes[*index].level);
     let ids: Vec<String> = nodes.iter().map(|node| cut(&node.id, ID_COLUMNS)).collect();
@@ -52,20 +50,14 @@ fn full(out: &mut String, nodes: &[Node], edges: &[(usize, usize)]) {
             let _ = writeln!(out, "\nLevel {}", node.level + 1);
         }
         let (paint, gap) = (paint(node.status), " ".repeat(column - width(&ids[index])));
-        let named: Vec<&str> = sources[index]
-            .iter()
-            .take(NAMED)
-            .map(|source| ids[*source].as_str())
-            .collect();
+        let named: Vec<&str> =
+            sources[index].iter().take(NAMED).map(|source| ids[*source].as_str()).collect();
         let after = match sources[index].len() {
             0 => String::new(),
             count if count > NAMED => format!("← {} and {} more", named.join(", "), count - NAMED),
             _ => format!("← {}", named.join(", ")),
         };
-        let line = format!(
-            "  {} {:<9}  {}{gap}  {after}",
-            paint.sign, paint.word, ids[index]
-        );
+        let line = format!("  {} {:<9}  {}{gap}  {after}", paint.sign, paint.word, ids[index]);
         let _ = writeln!(out, "{}", line.trim_end());
     }
 }

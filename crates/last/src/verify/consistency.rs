@@ -23,16 +23,10 @@ pub(super) fn check(last: &LastFile, problems: &mut Problems) {
 
 fn run(last: &LastFile, problems: &mut Problems) {
     if last.id != format!("last_{}", last.execution_id) {
-        problems.add(
-            "/id",
-            format!("`{}` is not `last_` and the execution_id", last.id),
-        );
+        problems.add("/id", format!("`{}` is not `last_` and the execution_id", last.id));
     }
     if last.execution_time_ms != last.end_time.since(last.start_time) {
-        problems.add(
-            "/execution_time_ms",
-            "is not the time from start_time to end_time",
-        );
+        problems.add("/execution_time_ms", "is not the time from start_time to end_time");
     }
     if last.end_time < last.start_time {
         problems.add("/end_time", "is before start_time");
@@ -41,14 +35,8 @@ fn run(last: &LastFile, problems: &mut Problems) {
 
 fn counts(last: &LastFile, problems: &mut Problems) {
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let found = |status| {
-        number(
-            last.task_results
-                .iter()
-                .filter(|task| task.status == status)
-                .count(),
-        )
-    };
+    let found =
+        |status| number(last.task_results.iter().filter(|task| task.status == status).count());
     let total = number(last.task_results.len());
     let words = TaskStatus::ALL.map(|status| (status.name(), found(status)));
     for (key, found) in [("task_count", total)].into_iter().chain(words) {
@@ -69,19 +57,13 @@ fn counts(last: &LastFile, problems: &mut Problems) {
     }
     let rate = success_rate(completed, total);
     if (last.success_rate - rate).abs() > RATE_ERROR {
-        problems.add(
-            "/success_rate",
-            format!("is {}, must be {rate}", last.success_rate),
-        );
+        problems.add("/success_rate", format!("is {}, must be {rate}", last.success_rate));
     }
 }
 
 fn check_task(last: &LastFile, task: &TaskResult, problems: &mut Problems) {
     let mut add = |field: &str, message: &str| {
-        problems.add(
-            format!("/task_results/{}/{field}", pointer(&task.task_id)),
-            message,
-        );
+        problems.add(format!("/task_results/{}/{field}", pointer(&task.task_id)), message);
     };
     if task.execution_id != last.execution_id {
         add("execution_id", "is not that of the run");
@@ -97,32 +79,14 @@ fn check_task(last: &LastFile, task: &TaskResult, problems: &mut Problems) {
     }
     let outputs = usize::from(task.output.is_some()) + usize::from(task.output_ref.is_some());
     if outputs != usize::from(task.status == TaskStatus::Completed) {
-        add(
-            "output",
-            "a completed task has either output or output_ref, any other has neither",
-        );
+        add("output", "a completed task has either output or output_ref, any other has neither");
     }
-    if task
-        .attempts
-        .windows(2)
-        .any(|pair| pair[0].attempt >= pair[1].attempt)
-    {
+    if task.attempts.windows(2).any(|pair| pair[0].attempt >= pair[1].attempt) {
         add("attempts", "are not in the order of their numbers");
     }
     for (name, said, parts) in [
-        (
-            "wait_ms",
-            task.wait_ms,
-            task.attempts
-                .iter()
-                .map(|one| one.wait_ms)
-                .collect::<Vec<_>>(),
-        ),
-        (
-            "run_ms",
-            task.run_ms,
-            task.attempts.iter().map(|one| one.run_ms).collect(),
-        ),
+        ("wait_ms", task.wait_ms, task.attempts.iter().map(|one| one.wait_ms).collect::<Vec<_>>()),
+        ("run_ms", task.run_ms, task.attempts.iter().map(|one| one.run_ms).collect()),
     ] {
         if said != parts.into_iter().fold(0, u64::saturating_add) {
             add(name, "is not the sum over the attempts");
@@ -157,10 +121,7 @@ fn graph(last: &LastFile, problems: &mut Problems) {
     let mut seen = BTreeSet::new();
     for (index, edge) in graph.edges.iter().enumerate() {
         let place = format!("/execution_graph/edges/{index}");
-        let ends = (
-            places.get(edge.source.as_str()),
-            places.get(edge.target.as_str()),
-        );
+        let ends = (places.get(edge.source.as_str()), places.get(edge.target.as_str()));
         let (Some(source), Some(target)) = ends else {
             problems.add(&place, "names a node that is not there");
             continue;
@@ -175,11 +136,8 @@ fn graph(last: &LastFile, problems: &mut Problems) {
 }
 
 fn references(last: &LastFile, problems: &mut Problems) {
-    let ids: BTreeMap<&str, TaskStatus> = last
-        .task_results
-        .iter()
-        .map(|task| (task.task_id.as_str(), task.status))
-        .collect();
+    let ids: BTreeMap<&str, TaskStatus> =
+        last.task_results.iter().map(|task| (task.task_id.as_str(), task.status)).collect();
     for (index, artifact) in last.artifacts.iter().enumerate() {
         if ids.get(artifact.task_id.as_str()) != Some(&TaskStatus::Completed) {
             let message = format!("`{}` is not a completed task", artifact.task_id);
@@ -195,10 +153,7 @@ fn references(last: &LastFile, problems: &mut Problems) {
     }
     let (listed, length) = (path.task_ids.len(), path.length as usize);
     if listed > length || (listed < length && listed < 1000) || length > ids.len() {
-        let message = format!(
-            "is {length}, yet {listed} of {} tasks are listed",
-            ids.len()
-        );
+        let message = format!("is {length}, yet {listed} of {} tasks are listed", ids.len());
         problems.add("/critical_path/length", message);
     }
 }

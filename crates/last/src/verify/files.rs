@@ -24,23 +24,14 @@ pub(super) fn check(last: &LastFile, folder: &Path, problems: &mut Problems) -> 
     let outputs = last.task_results.iter().filter_map(|task| {
         let output = task.output_ref.as_ref()?;
         let place = format!("/task_results/{}/output_ref", pointer(&task.task_id));
-        Some(Claim {
-            place,
-            path: &output.path,
-            size: output.size_bytes,
-            sha256: &output.sha256,
-        })
+        Some(Claim { place, path: &output.path, size: output.size_bytes, sha256: &output.sha256 })
     });
-    let artifacts = last
-        .artifacts
-        .iter()
-        .enumerate()
-        .map(|(index, artifact)| Claim {
-            place: format!("/artifacts/{index}"),
-            path: &artifact.path,
-            size: artifact.size_bytes,
-            sha256: &artifact.sha256,
-        });
+    let artifacts = last.artifacts.iter().enumerate().map(|(index, artifact)| Claim {
+        place: format!("/artifacts/{index}"),
+        path: &artifact.path,
+        size: artifact.size_bytes,
+        sha256: &artifact.sha256,
+    });
     let mut read = 0;
     let mut seen = BTreeSet::new();
     for claim in outputs.chain(artifacts) {
@@ -59,14 +50,9 @@ pub(super) fn check(last: &LastFile, folder: &Path, problems: &mut Problems) -> 
 /// Reads the file of `claim`; returns its size.
 fn hold(claim: &Claim<'_>, folder: &Path) -> Result<u64, String> {
     let relative = Path::new(claim.path);
-    let plain = relative
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
     if claim.path.is_empty() || !plain || claim.path.contains('\\') {
-        return Err(format!(
-            "`{}` is not a relative path inside the folder",
-            claim.path
-        ));
+        return Err(format!("`{}` is not a relative path inside the folder", claim.path));
     }
     let told = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => format!("`{}` is missing", claim.path),
@@ -74,26 +60,17 @@ fn hold(claim: &Claim<'_>, folder: &Path) -> Result<u64, String> {
     };
     let path = folder.join(relative).canonicalize().map_err(told)?;
     if !path.starts_with(folder) {
-        return Err(format!(
-            "`{}` leads out of the folder by a symbolic link",
-            claim.path
-        ));
+        return Err(format!("`{}` leads out of the folder by a symbolic link", claim.path));
     }
     if !path.is_file() {
         return Err(format!("`{}` is not a file", claim.path));
     }
     let (size, sha256) = digest(&path).map_err(told)?;
     if size != claim.size {
-        return Err(format!(
-            "`{}` has {size} bytes, not {}",
-            claim.path, claim.size
-        ));
+        return Err(format!("`{}` has {size} bytes, not {}", claim.path, claim.size));
     }
     if sha256 != claim.sha256 {
-        return Err(format!(
-            "`{}` has the SHA-256 {sha256}, not {}",
-            claim.path, claim.sha256
-        ));
+        return Err(format!("`{}` has the SHA-256 {sha256}, not {}", claim.path, claim.sha256));
     }
     Ok(size)
 }

@@ -20,10 +20,7 @@ fn a_small_run_is_written_as_committed() {
     assert_eq!(assembled.size, text.len() as u64);
     assert_eq!(assembled.status, RunStatus::PartialSuccess);
     use TaskStatus::{Cancelled, Completed, Failed, Timeout};
-    assert_eq!(
-        assembled.ends,
-        [Cancelled, Completed, Completed, Failed, Cancelled, Timeout]
-    );
+    assert_eq!(assembled.ends, [Cancelled, Completed, Completed, Failed, Cancelled, Timeout]);
 }
 
 #[test]
@@ -35,14 +32,9 @@ fn the_same_facts_make_the_same_bytes() {
 fn compact(line: &str) -> String {
     let line = line.trim_start();
     let mut strings = serde_json::Deserializer::from_str(line).into_iter::<String>();
-    let key = strings
-        .next()
-        .and_then(Result::ok)
-        .map_or(0, |_| strings.byte_offset());
+    let key = strings.next().and_then(Result::ok).map_or(0, |_| strings.byte_offset());
     let (key, rest) = line.split_at(key);
-    let rest = rest
-        .strip_prefix(": ")
-        .map_or_else(|| rest.to_owned(), |rest| format!(":{rest}"));
+    let rest = rest.strip_prefix(": ").map_or_else(|| rest.to_owned(), |rest| format!(":{rest}"));
     format!("{key}{rest}")
 }
 
@@ -71,10 +63,7 @@ fn a_file_without_tasks_succeeds_at_rate_one() {
     let run = run(&alt, Counts::default());
     let assembled = last::assemble(&mut out, &run, &mut tell).unwrap();
     let last = last::read(&out).unwrap();
-    assert_eq!(
-        (assembled.status, last.success_rate),
-        (RunStatus::Success, 1.0)
-    );
+    assert_eq!((assembled.status, last.success_rate), (RunStatus::Success, 1.0));
     assert!(last.task_results.is_empty() && last.critical_path.task_ids.is_empty());
     assert_eq!(last.summary, "no tasks, in 9.0 s");
 }
@@ -82,23 +71,14 @@ fn a_file_without_tasks_succeeds_at_rate_one() {
 #[test]
 fn a_cancelled_run_gives_its_reason_to_every_task() {
     let alt = alt(r#"{"id": "c", "title": "C", "tasks": [{"id": "a", "description": "a"}]}"#);
-    let mut run = run(
-        &alt,
-        Counts {
-            cancelled: 1,
-            ..Counts::default()
-        },
-    );
+    let mut run = run(&alt, Counts { cancelled: 1, ..Counts::default() });
     run.cancelled = Some("asked by Ada");
     let mut out = Vec::new();
     let mut tell = |_| Ok::<_, Infallible>(facts(TaskEnd::Cancelled { cause: None }, 5, vec![]));
     last::assemble(&mut out, &run, &mut tell).unwrap();
     let last = last::read(&out).unwrap();
     let task = &last.task_results[0];
-    assert_eq!(
-        task.reason.as_deref(),
-        Some("not run: the run was cancelled: asked by Ada")
-    );
+    assert_eq!(task.reason.as_deref(), Some("not run: the run was cancelled: asked by Ada"));
     assert_eq!(task.start_time, task.end_time);
     assert_eq!(last.status, RunStatus::Failure);
 }
@@ -106,18 +86,11 @@ fn a_cancelled_run_gives_its_reason_to_every_task() {
 #[test]
 fn facts_that_contradict_each_other_are_refused() {
     let alt = release();
-    let wrong_counts = Counts {
-        completed: 3,
-        cancelled: 1,
-        ..release_counts()
-    };
+    let wrong_counts = Counts { completed: 3, cancelled: 1, ..release_counts() };
     let mut out = Vec::new();
     let mut tell = |task| Ok::<_, Infallible>(release_task(task));
     let error = last::assemble(&mut out, &run(&alt, wrong_counts), &mut tell).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the run counts 3 tasks completed, its tasks say 2"
-    );
+    assert_eq!(error.to_string(), "the run counts 3 tasks completed, its tasks say 2");
 
     let mut tell = |task| {
         let failed = attempt(task, 1, (0, 1, 1), Err("no"));
@@ -127,29 +100,16 @@ fn facts_that_contradict_each_other_are_refused() {
     assert!(matches!(error, AssembleError::Contradiction { id, .. } if id == "deploy"));
 
     let mut tell = |task| {
-        if task == TaskIndex(4) {
-            Err("gone")
-        } else {
-            Ok(release_task(task))
-        }
+        if task == TaskIndex(4) { Err("gone") } else { Ok(release_task(task)) }
     };
     let error = last::assemble(&mut out, &run(&alt, release_counts()), &mut tell).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the facts of task `announce` could not be read: gone"
-    );
+    assert_eq!(error.to_string(), "the facts of task `announce` could not be read: gone");
 }
 
 #[test]
 fn a_null_output_is_an_output() {
     let alt = alt(r#"{"id": "n", "title": "N", "tasks": [{"id": "a", "description": "a"}]}"#);
-    let run = run(
-        &alt,
-        Counts {
-            completed: 1,
-            ..Counts::default()
-        },
-    );
+    let run = run(&alt, Counts { completed: 1, ..Counts::default() });
     let mut tell = |task| {
         let null = protocol::Body::Inline(alt::Json::null());
         let attempt = attempt(task, 1, (0, 3, 2), Ok(null));
@@ -158,10 +118,7 @@ fn a_null_output_is_an_output() {
     let mut out = Vec::new();
     last::assemble(&mut out, &run, &mut tell).unwrap();
     let last = last::read(&out).unwrap();
-    assert_eq!(
-        last.task_results[0].output.as_ref().map(alt::Json::text),
-        Some("null")
-    );
+    assert_eq!(last.task_results[0].output.as_ref().map(alt::Json::text), Some("null"));
 }
 
 #[test]
@@ -173,17 +130,8 @@ fn a_long_critical_path_is_cut_and_counted() {
             format!("{{\"id\":\"t{index}\",\"description\":\"d\",\"dependencies\":[{before}]}}")
         })
         .collect();
-    let alt = alt(&format!(
-        "{{\"id\":\"l\",\"title\":\"L\",\"tasks\":[{}]}}",
-        tasks.join(",")
-    ));
-    let run = run(
-        &alt,
-        Counts {
-            completed: 1_500,
-            ..Counts::default()
-        },
-    );
+    let alt = alt(&format!("{{\"id\":\"l\",\"title\":\"L\",\"tasks\":[{}]}}", tasks.join(",")));
+    let run = run(&alt, Counts { completed: 1_500, ..Counts::default() });
     let mut tell = |task: TaskIndex| {
         let body = protocol::Body::Inline(alt::Json::null());
         let attempt = attempt(task, 1, (0, 5, 1), Ok(body));
@@ -193,10 +141,7 @@ fn a_long_critical_path_is_cut_and_counted() {
     last::assemble(&mut out, &run, &mut tell).unwrap();
     let path = last::read(&out).unwrap().critical_path;
     assert_eq!((path.task_ids.len(), path.length), (1_000, 1_500));
-    assert_eq!(
-        (path.task_ids[0].as_str(), path.task_ids[999].as_str()),
-        ("t0", "t999")
-    );
+    assert_eq!((path.task_ids[0].as_str(), path.task_ids[999].as_str()), ("t0", "t999"));
 }
 
 #[test]
@@ -212,10 +157,7 @@ fn a_reader_is_told_where_a_file_is_wrong() {
             "{\"version\": \"2.0\", \"x\": 1}".to_owned(),
             "version `2.0` is not known; this Runner reads version `1.0`",
         ),
-        (
-            text.replacen("\"tags\"", "\"togs\"", 1),
-            "unknown field `togs`",
-        ),
+        (text.replacen("\"tags\"", "\"togs\"", 1), "unknown field `togs`"),
         (
             text.replacen("\"version\": \"1.0\"", "\"version\": \"1.1\"", 1),
             "version `1.1` is not known",

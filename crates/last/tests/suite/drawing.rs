@@ -11,10 +11,8 @@ use crate::sample::{alt, assemble, release};
 fn graph(tasks: usize, before: impl Fn(usize) -> Vec<usize>) -> std::sync::Arc<Alt> {
     let mut text = String::from("{\"id\":\"g\",\"title\":\"Nightly build\",\"tasks\":[");
     for index in 0..tasks {
-        let before: Vec<String> = before(index)
-            .iter()
-            .map(|task| format!("\"task {task}\""))
-            .collect();
+        let before: Vec<String> =
+            before(index).iter().map(|task| format!("\"task {task}\"")).collect();
         let comma = if index == 0 { "" } else { "," };
         let _ = write!(
             text,
@@ -68,15 +66,10 @@ fn a_large_graph_is_drawn_level_by_level() {
 
 #[test]
 fn a_long_chain_is_drawn_in_few_bands() {
-    let picture = Picture::new(
-        &graph(100_000, |task| task.checked_sub(1).into_iter().collect()),
-        None,
-    );
+    let picture =
+        Picture::new(&graph(100_000, |task| task.checked_sub(1).into_iter().collect()), None);
     let text = picture.text();
-    assert!(
-        text.contains("Levels 1-1667: 1,667 tasks: 1,667 ○ planned"),
-        "{text}"
-    );
+    assert!(text.contains("Levels 1-1667: 1,667 tasks: 1,667 ○ planned"), "{text}");
     assert!(text.lines().count() < 70);
     assert!(picture.svg().len() < 100_000);
 }
@@ -84,10 +77,7 @@ fn a_long_chain_is_drawn_in_few_bands() {
 #[test]
 fn a_graph_without_tasks_is_a_picture_too() {
     let picture = Picture::new(&graph(0, |_| vec![]), None);
-    assert_eq!(
-        picture.text(),
-        "Nightly build\n0 tasks, 0 dependencies, 0 levels\n"
-    );
+    assert_eq!(picture.text(), "Nightly build\n0 tasks, 0 dependencies, 0 levels\n");
     assert!(picture.svg().ends_with("</g>\n</svg>\n"));
 }
 
@@ -101,19 +91,11 @@ fn no_text_breaks_out_of_its_place() {
     assert!(!picture.svg().contains("<script"));
     let dot = picture.dot();
     for line in dot.lines() {
-        let quotes = line
-            .replace("\\\\", "")
-            .replace("\\\"", "")
-            .matches('"')
-            .count();
+        let quotes = line.replace("\\\\", "").replace("\\\"", "").matches('"').count();
         assert_eq!(quotes % 2, 0, "{line}");
     }
-    let node = picture
-        .mermaid()
-        .lines()
-        .find(|line| line.contains("n0["))
-        .map(str::to_owned)
-        .unwrap();
+    let node =
+        picture.mermaid().lines().find(|line| line.contains("n0[")).map(str::to_owned).unwrap();
     assert_eq!(node.matches('"').count(), 2, "{node}");
     assert!(!node.contains('`') && !node.contains("%%"), "{node}");
 }

@@ -20,9 +20,7 @@ pub(crate) const PAGE: &[u8] = b"<p>hello</p>";
 
 pub(crate) fn alt(text: &str) -> Arc<Alt> {
     let report = alt::read(text.as_bytes(), &alt::Check::default());
-    report
-        .alt
-        .unwrap_or_else(|| panic!("{:?}", report.diagnostics))
+    report.alt.unwrap_or_else(|| panic!("{:?}", report.diagnostics))
 }
 
 pub(crate) fn release() -> Arc<Alt> {
@@ -59,13 +57,7 @@ pub(crate) fn run(alt: &Alt, counts: Counts) -> RunFacts<'_> {
 }
 
 pub(crate) fn release_counts() -> Counts {
-    Counts {
-        completed: 2,
-        failed: 1,
-        timeout: 1,
-        cancelled: 2,
-        ..Counts::default()
-    }
+    Counts { completed: 2, failed: 1, timeout: 1, cancelled: 2, ..Counts::default() }
 }
 
 pub(crate) fn assemble(alt: &Alt) -> (String, Assembled) {
@@ -76,34 +68,18 @@ pub(crate) fn assemble(alt: &Alt) -> (String, Assembled) {
 }
 
 pub(crate) fn release_task(task: TaskIndex) -> TaskFacts {
-    let cancelled = |at| {
-        facts(
-            TaskEnd::Cancelled {
-                cause: Some(TaskIndex(3)),
-            },
-            at,
-            vec![],
-        )
-    };
+    let cancelled = |at| facts(TaskEnd::Cancelled { cause: Some(TaskIndex(3)) }, at, vec![]);
     match task.0 {
         1 => facts(TaskEnd::Completed, 1_210, vec![fetched(task)]),
         2 => {
-            let mut first = attempt(
-                task,
-                1,
-                (1_210, 1_510, 250),
-                Err("the model was overloaded"),
-            );
+            let mut first = attempt(task, 1, (1_210, 1_510, 250), Err("the model was overloaded"));
             first.perturbation = Some(Perturbation::Fail);
             let mut second = attempt(task, 2, (1_700, 3_700, 1_900), Ok(stored()));
             second.perturbation = Some(Perturbation::DelayMs(40));
             facts(TaskEnd::Completed, 3_700, vec![first, second])
         }
         3 => {
-            let errors = [
-                "exit status 2",
-                "exit status 2\n\u{1b}[31mline 7: unexpected `fi`",
-            ];
+            let errors = ["exit status 2", "exit status 2\n\u{1b}[31mline 7: unexpected `fi`"];
             let first = attempt(task, 1, (1_210, 1_300, 60), Err(errors[0]));
             let second = attempt(task, 2, (1_400, 1_500, 100), Err(errors[1]));
             facts(TaskEnd::Failed, 1_500, vec![first, second])
@@ -138,27 +114,16 @@ fn fetched(task: TaskIndex) -> AttemptFacts {
 
 fn stored() -> Body {
     let key = ".attempts/r/2.2/output.json".to_owned();
-    Body::Stored {
-        key,
-        size: STORED.len() as u64,
-        sha256: sha256(STORED),
-    }
+    Body::Stored { key, size: STORED.len() as u64, sha256: sha256(STORED) }
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn facts(end: TaskEnd, decided: u64, attempts: Vec<AttemptFacts>) -> TaskFacts {
-    TaskFacts {
-        end,
-        decided_at: Timestamp(START + decided),
-        attempts,
-    }
+    TaskFacts { end, decided_at: Timestamp(START + decided), attempts }
 }
 
 /// An attempt whose (ready, verdict, run time) are milliseconds after the start.
@@ -170,23 +135,13 @@ pub(crate) fn attempt(
 ) -> AttemptFacts {
     let (output, failure) = match body {
         Ok(output) => (Some(output), None),
-        Err(message) => (
-            None,
-            Some(Failure {
-                message: message.to_owned(),
-                retryable: true,
-            }),
-        ),
+        Err(message) => (None, Some(Failure { message: message.to_owned(), retryable: true })),
     };
     let verdict = Verdict {
         run: RunId::from_bits(1),
         task,
         attempt: Attempt::new(number).unwrap(),
-        outcome: if output.is_some() {
-            Outcome::Ok
-        } else {
-            Outcome::Failed
-        },
+        outcome: if output.is_some() { Outcome::Ok } else { Outcome::Failed },
         failure,
         output,
         artifacts: vec![],
@@ -197,11 +152,7 @@ pub(crate) fn attempt(
     };
     AttemptFacts {
         ready_at: Timestamp(START + ready),
-        verdict: Stored {
-            sequence: Sequence(1),
-            at: Timestamp(START + at),
-            body: verdict,
-        },
+        verdict: Stored { sequence: Sequence(1), at: Timestamp(START + at), body: verdict },
         perturbation: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alt::{Alt, TaskIndex};
+use alt::{Alt, TaskIndex, visible};
 use bus::Heard;
 use protocol::{Attempt, Counts, Outcome, Timestamp};
 use tokio::time::Instant;
@@ -40,17 +40,8 @@ pub(super) struct Finished {
 impl Board {
     pub(super) fn new(alt: Arc<Alt>) -> Self {
         let total = u32::try_from(alt.graph().len()).unwrap_or(u32::MAX);
-        let counts = Counts {
-            waiting: total,
-            ..Counts::default()
-        };
-        Self {
-            alt,
-            counts,
-            running: BTreeMap::new(),
-            now: Timestamp::now(),
-            heard: Instant::now(),
-        }
+        let counts = Counts { waiting: total, ..Counts::default() };
+        Self { alt, counts, running: BTreeMap::new(), now: Timestamp::now(), heard: Instant::now() }
     }
 
     /// What the stream's clock shows now, as well as it is known here.
@@ -66,16 +57,12 @@ impl Board {
     }
 
     pub(super) fn title(&self) -> String {
-        plain(&self.alt.file().title)
+        visible(&self.alt.file().title)
     }
 
     /// The task's id without anything that steers a terminal.
     pub(super) fn id(&self, task: TaskIndex) -> String {
-        self.alt
-            .file()
-            .tasks
-            .get(task.get())
-            .map_or_else(String::new, |task| plain(&task.id))
+        self.alt.file().tasks.get(task.get()).map_or_else(String::new, |task| visible(&task.id))
     }
 
     /// Takes note of news; an attempt that ended is handed back.
@@ -84,13 +71,7 @@ impl Board {
             Heard::Started(stored) => {
                 self.heard_at(stored.at);
                 let key = stored.body.key;
-                self.running.insert(
-                    key.task,
-                    Running {
-                        attempt: key.attempt,
-                        since: stored.at,
-                    },
-                );
+                self.running.insert(key.task, Running { attempt: key.attempt, since: stored.at });
                 None
             }
             Heard::Verdict(stored) => {
@@ -102,23 +83,11 @@ impl Board {
                     attempt: verdict.attempt,
                     outcome: verdict.outcome,
                     run_ms: verdict.run_ms,
-                    error: verdict
-                        .failure
-                        .as_ref()
-                        .map(|failure| plain(&failure.message)),
+                    error: verdict.failure.as_ref().map(|failure| visible(&failure.message)),
                     at: stored.at,
                 })
             }
             Heard::Cancelled(_) | Heard::CaughtUp(_) => None,
         }
     }
-}
-
-/// One line without control characters: a file must not steer the terminal of who runs it.
-fn plain(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if odd(c) { ' ' } else { c }).collect()
 }

@@ -24,11 +24,7 @@ pub(super) fn lines(
     let room = most.saturating_sub(lines.len());
     let hidden = board.running.len().saturating_sub(room);
     // The last line says how many there was no room for.
-    let shown = if hidden > 0 {
-        room.saturating_sub(1)
-    } else {
-        board.running.len()
-    };
+    let shown = if hidden > 0 { room.saturating_sub(1) } else { board.running.len() };
     // Longest running first: that is what people wait for.
     let mut running: Vec<_> = board.running.iter().collect();
     running.sort_by_key(|(task, it)| (it.since, **task));
@@ -47,20 +43,13 @@ pub(super) fn lines(
         lines.push(format!("   and {rest} more running"));
     }
     lines.truncate(most);
-    lines
-        .iter()
-        .map(|line| fit(line, columns, unicode))
-        .collect()
+    lines.iter().map(|line| fit(line, columns, unicode)).collect()
 }
 
 fn head(board: &Board, elapsed: Duration) -> String {
     let counts = board.counts;
     let (decided, total) = (counts.decided(), counts.total());
-    format!(
-        " {}  {}  {decided}/{total} tasks",
-        board.title(),
-        seconds(elapsed)
-    )
+    format!(" {}  {}  {decided}/{total} tasks", board.title(), seconds(elapsed))
 }
 
 fn bar(board: &Board, unicode: bool) -> String {
@@ -135,29 +124,20 @@ mod tests {
     use crate::progress::board::Running;
 
     fn alt(ids: &[String]) -> Arc<Alt> {
-        let tasks: Vec<_> = ids
-            .iter()
-            .map(|id| serde_json::json!({"id": id, "description": "x"}))
-            .collect();
+        let tasks: Vec<_> =
+            ids.iter().map(|id| serde_json::json!({"id": id, "description": "x"})).collect();
         let file =
             serde_json::json!({"id": "a", "title": "Tägliche Übersicht 日本", "tasks": tasks});
         let report = alt::read(file.to_string().as_bytes(), &alt::Check::default());
-        report
-            .alt
-            .unwrap_or_else(|| panic!("{:?}", report.diagnostics))
+        report.alt.unwrap_or_else(|| panic!("{:?}", report.diagnostics))
     }
 
     fn board(ids: &[String], running: usize, counts: Counts) -> Board {
         let mut board = Board::new(alt(ids));
         board.now = Timestamp(10_000);
         for task in 0..running {
-            let running = Running {
-                attempt: Attempt::new(2).unwrap(),
-                since: Timestamp(7_600),
-            };
-            board
-                .running
-                .insert(TaskIndex(u32::try_from(task).unwrap()), running);
+            let running = Running { attempt: Attempt::new(2).unwrap(), since: Timestamp(7_600) };
+            board.running.insert(TaskIndex(u32::try_from(task).unwrap()), running);
         }
         board.counts = counts;
         board
@@ -186,10 +166,7 @@ mod tests {
         );
         assert_eq!(
             show((3, 30), false),
-            [
-                " Tägliche Übersicht 日本  18 ~",
-                " #############...........  12~"
-            ]
+            [" Tägliche Übersicht 日本  18 ~", " #############...........  12~"]
         );
     }
 
@@ -205,7 +182,7 @@ mod tests {
             let ids: Vec<String> = ids
                 .into_iter()
                 .enumerate()
-                .map(|(index, id)| format!("{index}{}", id.replace(|c: char| !c.is_alphanumeric(), "日")))
+                .map(|(index, id)| format!("{index}-{}", id.replace(|c: char| !c.is_alphanumeric(), "日")))
                 .collect();
             let board = board(&ids, running.min(ids.len()), Counts { waiting: 7, ..Counts::default() });
             let lines = lines(&board, Duration::from_secs(1), (rows, columns), unicode);

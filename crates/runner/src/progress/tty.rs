@@ -25,12 +25,7 @@ pub(super) struct Tty {
 
 impl Tty {
     pub(super) fn new(unicode: bool) -> Self {
-        Self {
-            unicode,
-            color: output::colors(),
-            drawn: 0,
-            above: Vec::new(),
-        }
+        Self { unicode, color: output::colors(), drawn: 0, above: Vec::new() }
     }
 
     pub(super) fn finished(&mut self, board: &Board, it: &Finished) {
@@ -64,8 +59,7 @@ impl Tty {
 
     pub(super) fn note(&mut self, text: &str) {
         let (_, columns) = size();
-        self.above
-            .push(fit(&format!(" {text}"), columns, self.unicode));
+        self.above.push(fit(&format!(" {text}"), columns, self.unicode));
     }
 
     pub(super) fn draw(&mut self, board: &Board, elapsed: Duration) {
@@ -99,7 +93,5 @@ impl Tty {
 /// Rows and columns of the terminal; 24 by 80 when there is none to ask.
 fn size() -> (usize, usize) {
     terminal_size::terminal_size_of(io::stderr())
-        .map_or((24, 80), |(Width(columns), Height(rows))| {
-            (rows.into(), columns.into())
-        })
+        .map_or((24, 80), |(Width(columns), Height(rows))| (rows.into(), columns.into()))
 }

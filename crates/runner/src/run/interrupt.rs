@@ -19,10 +19,7 @@ impl Interrupts {
         use tokio::signal::unix::{SignalKind, signal};
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
-        Ok(Self {
-            interrupt,
-            terminate,
-        })
+        Ok(Self { interrupt, terminate })
     }
 
     /// Waits for the next request. Cancel-safe.
@@ -37,9 +34,7 @@ impl Interrupts {
 #[cfg(windows)]
 impl Interrupts {
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: tokio::signal::windows::ctrl_c()?,
-        })
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
     /// Waits for the next request. Cancel-safe.
