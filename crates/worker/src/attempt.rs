@@ -11,7 +11,7 @@ use bus::{Bus, Claim, Recorded};
 use job::{Context, ContextParts, Declaration};
 use protocol::{Offer, Outcome, Perturbation, Started, limits};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, interval_at, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -177,8 +177,9 @@ async fn supervise<C: Claim>(
 ) -> Option<Result<Json, Report>> {
     let deadline = Instant::now() + timeout;
     let mut lease_end = Instant::now() + claim.lease();
-    let mut heartbeat = tokio::time::interval(claim.lease() / 3);
-    heartbeat.tick().await; // the first tick comes at once, and the claim itself was the first word
+    // The claim was the first word. (An `interval` would tick at once, which takes a millisecond.)
+    let period = claim.lease() / 3;
+    let mut heartbeat = interval_at(Instant::now() + period, period);
     loop {
         tokio::select! {
             ended = &mut job => return Some(finished(ended)),
