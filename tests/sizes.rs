@@ -13,8 +13,8 @@ fn ten_thousand_tasks_one_after_the_other_complete() {
 }
 
 #[test]
-fn twenty_thousand_tasks_in_layers_complete() {
-    complete("layered", "20000");
+fn a_hundred_thousand_tasks_in_layers_complete() {
+    complete("layered", "100000");
 }
 
 #[track_caller]
