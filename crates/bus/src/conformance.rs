@@ -279,7 +279,7 @@ async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
         run,
         last_key: "a/last.json".to_owned(),
         last_sha256: "00".to_owned(),
-        status: "success".to_owned(),
+        status: protocol::RunStatus::Success,
     };
     soon("end", bus.end(end.clone())).await;
     assert_eq!(soon("ended", bus.ended(run)).await, end);

@@ -12,7 +12,7 @@ use bus::Bus;
 use engine::Run;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use last::{Assembled, Picture, RunFacts};
-use protocol::{End, RunId};
+use protocol::{End, RunId, RunStatus};
 use store::{Store, key};
 use tracing::warn;
 
@@ -49,7 +49,7 @@ pub(crate) async fn finish<B: Bus>(
         run,
         last_key: format!("{folder}/{LAST}"),
         last_sha256: made.assembled.sha256,
-        status: made.assembled.status.name().to_owned(),
+        status: made.assembled.status,
     })
 }
 
@@ -139,6 +139,6 @@ pub(crate) async fn refuse<B: Bus>(
     let last_key = format!("refused/{run}.json");
     let last_sha256 = store::sha256(text.as_bytes());
     desk.store.put(&last_key, text).await?;
-    let end = End { run, last_key, last_sha256, status: "refused".to_owned() };
+    let end = End { run, last_key, last_sha256, status: RunStatus::Refused };
     Ok(desk.bus.end(end).await?)
 }

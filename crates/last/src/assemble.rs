@@ -7,13 +7,13 @@ mod task;
 use std::io::{self, Write};
 
 use alt::TaskIndex;
-use protocol::Timestamp;
+use protocol::{RunStatus, Timestamp};
 
+use crate::Moment;
 use crate::facts::{RunFacts, TaskFacts};
 use crate::model::{Artifact, DependencyType, Edge, LastFile, Node, TaskResult, TaskStatus};
 use crate::sheet::Sheet;
 use crate::summary::{self, Highlights};
-use crate::{Moment, RunStatus};
 
 pub(crate) use head::success_rate;
 

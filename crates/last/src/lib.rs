@@ -21,8 +21,8 @@ pub use assemble::{AssembleError, Assembled, Promotion, assemble};
 pub use facts::{AttemptFacts, RunFacts, TaskEnd, TaskFacts};
 pub use model::{
     Artifact, ArtifactType, AttemptResult, Chaos, CriticalPath, DependencyType, Edge,
-    ExecutionGraph, LastFile, Metadata, Node, OutputRef, RunStatus, TaskMetadata, TaskResult,
-    TaskStatus, VERSION,
+    ExecutionGraph, LastFile, Metadata, Node, OutputRef, TaskMetadata, TaskResult, TaskStatus,
+    VERSION,
 };
 pub use moment::Moment;
 pub use path::{artifact_kind, slug};

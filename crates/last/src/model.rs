@@ -3,7 +3,7 @@
 mod map;
 
 use alt::{Json, Mode, Priority};
-use protocol::{MissingFile, Outcome, Perturbation, WorkerId};
+use protocol::{MissingFile, Outcome, Perturbation, RunStatus, WorkerId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -31,6 +31,7 @@ pub struct LastFile {
     /// The run's id: 32 lower-case hex digits.
     pub execution_id: String,
     /// Whether all, some or none of the tasks completed.
+    #[schemars(schema_with = "status_schema")]
     pub status: RunStatus,
     /// Completed tasks by all tasks, 0 to 1; 1 when there is no task.
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -74,42 +75,6 @@ pub struct LastFile {
     pub execution_graph: ExecutionGraph,
     /// The chain of tasks that the run's end waited for.
     pub critical_path: CriticalPath,
-}
-
-/// Whether all, some or none of the tasks of a run completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// All tasks completed, or there was none.
-    Success,
-    /// Some tasks completed.
-    PartialSuccess,
-    /// No task completed.
-    Failure,
-}
-
-impl RunStatus {
-    /// The status of a run of which `completed` tasks of `total` completed.
-    #[must_use]
-    pub const fn of(completed: u32, total: u32) -> Self {
-        if completed == total {
-            Self::Success
-        } else if completed > 0 {
-            Self::PartialSuccess
-        } else {
-            Self::Failure
-        }
-    }
-
-    /// The word in the file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::PartialSuccess => "partial_success",
-            Self::Failure => "failure",
-        }
-    }
 }
 
 /// How a task ended.
@@ -394,6 +359,10 @@ fn mode_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn priority_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "enum": ["critical", "high", "medium", "low"] })
+}
+
+fn status_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["success", "partial_success", "failure"] })
 }
 
 fn outcome_schema(_: &mut SchemaGenerator) -> Schema {

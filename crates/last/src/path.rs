@@ -118,7 +118,6 @@ pub fn artifact_kind(name: &str) -> (ArtifactType, &'static str) {
         "wasm" => (Binary, "application/wasm"),
         "parquet" => (Binary, "application/vnd.apache.parquet"),
         "sqlite" | "db" => (Binary, "application/vnd.sqlite3"),
-        "bin" | "exe" | "so" | "dll" | "o" | "7z" | "xz" => (Binary, "application/octet-stream"),
         "mp3" => (Binary, "audio/mpeg"),
         "wav" => (Binary, "audio/wav"),
         "ogg" => (Binary, "audio/ogg"),

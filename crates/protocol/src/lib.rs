@@ -15,7 +15,7 @@ pub use catalogue::{Catalogue, DEFAULT_QUEUE, JobPolicy};
 pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
 pub use message::{
     AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, RunRecord,
-    Started, Stored, Submission,
+    RunStatus, Started, Stored, Submission,
 };
 pub use time::Timestamp;
 pub use verdict::{ArtifactRecord, Body, Failure, MissingFile, Outcome, Verdict};

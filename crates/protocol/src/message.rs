@@ -137,17 +137,56 @@ pub struct Cancellation {
     pub reason: String,
 }
 
-/// The run is over and its LAST is stored. Create-only.
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// All tasks completed, or there was none.
+    Success,
+    /// Some tasks completed.
+    PartialSuccess,
+    /// No task completed.
+    Failure,
+    /// The file was not valid: nothing ran, and there is no LAST.
+    Refused,
+}
+
+impl RunStatus {
+    /// The status of a run of which `completed` tasks of `total` completed.
+    #[must_use]
+    pub const fn of(completed: u32, total: u32) -> Self {
+        if completed == total {
+            Self::Success
+        } else if completed > 0 {
+            Self::PartialSuccess
+        } else {
+            Self::Failure
+        }
+    }
+
+    /// The word used on the wire, in files and in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::PartialSuccess => "partial_success",
+            Self::Failure => "failure",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The run is over and what came of it is stored. Create-only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     /// The run.
     pub run: RunId,
-    /// Where `last.json` is.
+    /// Where `last.json` is; the diagnostics, if the file was refused.
     pub last_key: String,
-    /// Lower-case hex SHA-256 of `last.json`.
+    /// Lower-case hex SHA-256 of what is there.
     pub last_sha256: String,
-    /// The run's status: all, some or none of its tasks completed.
-    pub status: String,
+    /// How it ended.
+    pub status: RunStatus,
 }
 
 /// How many tasks of a run are in each state.

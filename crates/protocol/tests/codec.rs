@@ -12,7 +12,7 @@ use protocol::codec::{Error, VERSION, decode, encode};
 use protocol::{
     ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
     Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, RunId,
-    RunRecord, Started, Submission, Timestamp, Verdict, WorkerId,
+    RunRecord, RunStatus, Started, Submission, Timestamp, Verdict, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -118,7 +118,13 @@ fn cancellation() -> impl Strategy<Value = Cancellation> {
 }
 
 fn end() -> impl Strategy<Value = End> {
-    let fields = (run(), text(), text(), text());
+    let status = prop::sample::select(vec![
+        RunStatus::Success,
+        RunStatus::PartialSuccess,
+        RunStatus::Failure,
+        RunStatus::Refused,
+    ]);
+    let fields = (run(), text(), text(), status);
     fields.prop_map(|(run, last_key, last_sha256, status)| End {
         run,
         last_key,

@@ -8,7 +8,7 @@ use protocol::codec::{decode, encode};
 use protocol::{
     ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
     Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, RunId,
-    RunRecord, Started, Submission, Timestamp, Verdict, WorkerId,
+    RunRecord, RunStatus, Started, Submission, Timestamp, Verdict, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -137,7 +137,7 @@ fn end() -> End {
         run: run(),
         last_key: "last/0123.json".to_owned(),
         last_sha256: "00ff".repeat(16),
-        status: "partial".to_owned(),
+        status: RunStatus::PartialSuccess,
     }
 }
 

@@ -120,7 +120,8 @@ impl View {
 /// The last line of a run for people.
 fn outcome(end: &End, counts: Counts, elapsed: Duration) -> String {
     let Counts { completed, failed, timeout, cancelled, .. } = counts;
-    let mut text = format!("{}: {completed} of {} tasks completed", end.status, counts.total());
+    let mut text =
+        format!("{}: {completed} of {} tasks completed", end.status.name(), counts.total());
     for (count, word) in [(failed, "failed"), (timeout, "timed out"), (cancelled, "cancelled")] {
         if count > 0 {
             text.push_str(&format!(", {count} {word}"));

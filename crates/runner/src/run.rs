@@ -9,8 +9,7 @@ use alt::{Alt, Check};
 use bus::{Bus, Follow};
 use client::{Client, LocalFleet, LocalSettings, Seen};
 use job::{Permissions, Registry};
-use last::RunStatus;
-use protocol::{Counts, End, RunId, Submission};
+use protocol::{Counts, End, RunId, RunStatus, Submission};
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -96,16 +95,15 @@ async fn go(
     let last = fleet.store().locate(&end.last_key);
     fleet.stop().await;
     tell(arguments.json, &end, &last, counts)?;
-    Ok(if interrupted { Exit::Interrupted } else { exit_of(&end) })
+    Ok(if interrupted { Exit::Interrupted } else { exit_of(end.status) })
 }
 
-fn exit_of(end: &End) -> Exit {
-    if end.status == RunStatus::Success.name() {
-        Exit::Success
-    } else if end.status == RunStatus::PartialSuccess.name() {
-        Exit::Partial
-    } else {
-        Exit::Failure
+const fn exit_of(status: RunStatus) -> Exit {
+    match status {
+        RunStatus::Success => Exit::Success,
+        RunStatus::PartialSuccess => Exit::Partial,
+        RunStatus::Failure => Exit::Failure,
+        RunStatus::Refused => Exit::Invalid,
     }
 }
 
@@ -195,33 +193,9 @@ struct Told<'a> {
 
 fn tell(json: bool, end: &End, last: &str, counts: Counts) -> Result<(), Failure> {
     if json {
-        let (status, sha256) = (end.status.as_str(), end.last_sha256.as_str());
+        let (status, sha256) = (end.status.name(), end.last_sha256.as_str());
         output::json(&Told { run: end.run.to_string(), status, last, sha256, counts })
     } else {
         output::result(&format!("{last}\n"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::ExitCode;
-
-    use super::*;
-
-    #[test]
-    fn the_status_of_a_run_is_the_exit_code() {
-        let exit = |status: &str| {
-            let end = End {
-                run: RunId::from_bits(1),
-                last_key: String::new(),
-                last_sha256: String::new(),
-                status: status.to_owned(),
-            };
-            ExitCode::from(exit_of(&end))
-        };
-        assert_eq!(exit("success"), ExitCode::from(0));
-        assert_eq!(exit("failure"), ExitCode::from(1));
-        assert_eq!(exit("refused"), ExitCode::from(1));
-        assert_eq!(exit("partial_success"), ExitCode::from(4));
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use last::{ArtifactType, RunStatus, TaskStatus};
+use last::{ArtifactType, TaskStatus};
+use protocol::RunStatus;
 use serde_json::json;
 use tokio::time::timeout;
 

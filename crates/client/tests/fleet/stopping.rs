@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use last::{RunStatus, TaskStatus};
+use last::TaskStatus;
+use protocol::RunStatus;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use last::{RunStatus, TaskStatus};
+use last::TaskStatus;
+use protocol::RunStatus;
 use serde_json::json;
 
 use crate::bench::{FREE, NARROW, TRIES, catalogue, many, play};
@@ -68,7 +69,7 @@ async fn a_job_that_nobody_has_is_refused_and_says_where() {
     let fleet = crate::bench::fleet(out.path(), 1);
     let run = crate::bench::submit(&fleet, crate::bench::file(&many("absent", 1))).await;
     let end = fleet.client().ended(run).await.unwrap();
-    assert_eq!(end.status, "refused");
+    assert_eq!(end.status, RunStatus::Refused);
     let told = std::fs::read_to_string(fleet.store().locate(&end.last_key)).unwrap();
     assert!(told.contains("ALT0115") && told.contains("/tasks/0/job"), "{told}");
 }

@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 
 use alt::Json;
-use protocol::Counts;
+use protocol::{Counts, RunStatus};
 
 use super::RunFacts;
 use crate::model::{
-    Chaos, CriticalPath, ExecutionGraph, LastFile, Metadata, RunStatus, TaskStatus, VERSION,
-    members,
+    Chaos, CriticalPath, ExecutionGraph, LastFile, Metadata, TaskStatus, VERSION, members,
 };
 use crate::sheet::{Sheet, one_line};
 use crate::summary;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Problems;
 use super::files::pointer;
 use crate::assemble::success_rate;
-use crate::model::{LastFile, RunStatus, TaskResult, TaskStatus};
+use crate::model::{LastFile, TaskResult, TaskStatus};
+use protocol::RunStatus;
 
 /// How far the success rate may be off: readers and writers may round the last digit otherwise.
 const RATE_ERROR: f64 = 1e-9;

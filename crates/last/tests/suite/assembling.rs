@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 
 use alt::TaskIndex;
-use last::{AssembleError, RunStatus, TaskEnd, TaskStatus};
+use last::{AssembleError, TaskEnd, TaskStatus};
 use protocol::Counts;
+use protocol::RunStatus;
 
 use crate::sample::{
     alt, assemble, attempt, facts, release, release_counts, release_task, run, sha256,
