@@ -14,7 +14,8 @@ use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict, d
 /// The state of one execution of an ALT.
 ///
 /// Use: tell it all that is stored ([`Run::handle`] in stream order), then [`Event::Begin`]; after
-/// every event take effects until [`Run::poll_effect`] has none. Cost per event is constant, but
+/// every event take effects until [`Run::poll_effect`] has none. A run that is told the same again
+/// decides the same again: that is all there is to recovery. Cost per event is constant, but
 /// for the logarithm of the ready queue.
 #[derive(Debug)]
 pub struct Run {
@@ -29,14 +30,19 @@ pub struct Run {
     effects: VecDeque<Effect>,
     counts: Counts,
     started: Timestamp,
-    latest: Timestamp,
+    /// The newest time of what is stored: the only time that decisions are dated with, so that a
+    /// coordinator that is told the same later dates them the same.
+    stored: Timestamp,
+    /// The newest time of anything: what timers are held against.
+    clock: Timestamp,
 }
 
 /// Where the run as a whole stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Being told what is stored: nothing is to be done yet.
-    Replaying { cancelling: bool },
+    /// Being told what is stored. Offers are made in the mind only, so that what was outstanding
+    /// before is known; when the run was cancelled, that is only remembered.
+    Replaying { cancelled_at: Option<Timestamp> },
     /// Tasks run.
     Running,
     /// Somebody asked for an end: nothing new is dispatched.
@@ -52,7 +58,7 @@ impl Run {
         let count = plan.len();
         let total = u32::try_from(count).unwrap_or(u32::MAX);
         let mut run = Self {
-            phase: Phase::Replaying { cancelling: false },
+            phase: Phase::Replaying { cancelled_at: None },
             tasks: Vec::with_capacity(count),
             spent: vec![Spent::default(); count],
             ready_at: vec![started; count],
@@ -61,7 +67,8 @@ impl Run {
             effects: VecDeque::new(),
             counts: Counts { waiting: total, ..Counts::default() },
             started,
-            latest: started,
+            stored: started,
+            clock: started,
             plan,
         };
         for index in 0..total {
@@ -74,19 +81,24 @@ impl Run {
                 run.make_ready(index, Attempt::FIRST);
             }
         }
+        run.dispatch_ready();
         run
     }
 
     /// Takes note of what happened at `at`. Late and repeated news change nothing.
     pub fn handle(&mut self, at: Timestamp, event: Event) {
         // One stream's times never run backwards for us, even where two servers' clocks differ.
-        self.latest = self.latest.max(at);
+        if let Event::Verdict { .. } | Event::CancelAsked = event {
+            self.stored = self.stored.max(at);
+        }
+        self.clock = self.clock.max(at);
+        self.fire_timers();
         match event {
             Event::Begin => self.begin(),
             Event::Started { task, attempt, timeout_ms } => self.started(task, attempt, timeout_ms),
             Event::Verdict { task, attempt, verdict } => self.verdict(task, attempt, verdict),
             Event::CancelAsked => self.cancel(),
-            Event::TimePassed => self.time_passed(),
+            Event::TimePassed => {}
         }
         self.dispatch_ready();
         self.finish_if_decided();
@@ -104,8 +116,23 @@ impl Run {
     }
 
     fn begin(&mut self) {
-        if let Phase::Replaying { cancelling } = self.phase {
-            self.phase = if cancelling { Phase::Cancelling } else { Phase::Running };
+        let Phase::Replaying { cancelled_at } = self.phase else { return };
+        if let Some(at) = cancelled_at {
+            self.phase = Phase::Cancelling;
+            self.sweep(at);
+            return;
+        }
+        self.phase = Phase::Running;
+        // Whether these are on their queues already is not known here; twice does no harm.
+        let is_offered =
+            |task: &TaskIndex| matches!(self.tasks[task.get()], TaskState::Offered { .. });
+        let mut offered: Vec<Order> =
+            self.indices().filter(is_offered).map(|task| self.plan.order(task)).collect();
+        offered.sort_unstable();
+        for Order { task, .. } in offered {
+            if let TaskState::Offered { attempt } = self.tasks[task.get()] {
+                self.want_dispatch(task, attempt);
+            }
         }
     }
 
@@ -116,12 +143,12 @@ impl Run {
         if state != (TaskState::Offered { attempt }) {
             return;
         }
-        let grace = if self.phase == Phase::Cancelling {
+        let grace = if self.is_cancelling() {
             limits::STOP_GRACE_MS
         } else {
             timeout_ms.saturating_add(limits::SEAL_GRACE_MS)
         };
-        let deadline = self.latest.after(Duration::from_millis(grace));
+        let deadline = self.clock.after(Duration::from_millis(grace));
         self.set(task, TaskState::Running { attempt, deadline });
     }
 
@@ -138,7 +165,7 @@ impl Run {
             Outcome::Lost => spent.lost += 1,
             Outcome::Ok | Outcome::Cancelled => {}
         }
-        let (spent, at) = (*spent, self.latest);
+        let (spent, at) = (*spent, self.stored);
         match decide(verdict, spent, self.plan.retries(task), self.is_cancelling()) {
             Decision::Complete => {
                 self.set(task, TaskState::Completed { attempt, at });
@@ -175,14 +202,16 @@ impl Run {
     /// Decides `task` as `end` and cancels all that needed it, with `task` as the cause.
     fn end_badly(&mut self, task: TaskIndex, end: TaskState) {
         self.set(task, end);
-        // When the run itself is cancelled no task is to blame; the sweep below took the rest.
-        let cause = (!self.is_cancelling()).then_some(task);
+        if self.is_cancelling() {
+            return; // the sweep takes the rest, and no task is to blame
+        }
+        let at = self.stored;
         let alt = self.plan.alt().clone();
         let mut open = vec![task];
         while let Some(failed) = open.pop() {
             for &dependent in alt.graph().dependents(failed) {
                 if matches!(self.tasks[dependent.get()], TaskState::Waiting { .. }) {
-                    let at = self.latest;
+                    let cause = Some(task);
                     self.set(dependent, TaskState::Cancelled { cause, attempt: None, at });
                     open.push(dependent);
                 }
@@ -191,25 +220,34 @@ impl Run {
     }
 
     fn cancel(&mut self) {
+        let at = self.stored;
         match &mut self.phase {
-            Phase::Replaying { cancelling } => *cancelling = true,
-            Phase::Running => self.phase = Phase::Cancelling,
-            Phase::Cancelling | Phase::Finished => return,
+            // Verdicts that are still to be told decide what was outstanding; the rest is swept
+            // when all is known.
+            Phase::Replaying { cancelled_at } => *cancelled_at = cancelled_at.or(Some(at)),
+            Phase::Running => {
+                self.phase = Phase::Cancelling;
+                self.sweep(at);
+            }
+            Phase::Cancelling | Phase::Finished => {}
         }
-        let at = self.latest;
-        for index in 0..u32::try_from(self.tasks.len()).unwrap_or(u32::MAX) {
-            let task = TaskIndex(index);
+    }
+
+    /// Ends every task that has no attempt outstanding, dated `at`, and asks the others to stop.
+    fn sweep(&mut self, at: Timestamp) {
+        for task in self.indices() {
             match self.tasks[task.get()] {
-                TaskState::Offered { attempt } => self.seal_cancelled(task, attempt),
+                TaskState::Offered { attempt } => self.seal(task, attempt, Outcome::Cancelled),
                 TaskState::Running { attempt, .. } => {
-                    let deadline = at.after(Duration::from_millis(limits::STOP_GRACE_MS));
+                    let deadline = self.clock.after(Duration::from_millis(limits::STOP_GRACE_MS));
                     self.set(task, TaskState::Running { attempt, deadline });
-                    self.effects.push_back(Effect::Stop { task, attempt });
+                    self.want(Effect::Stop { task, attempt });
                 }
-                TaskState::Waiting { .. } | TaskState::Ready { .. } => {
+                TaskState::Waiting { .. } => {
                     self.set(task, TaskState::Cancelled { cause: None, attempt: None, at });
                 }
-                TaskState::Backoff { attempt, .. } => {
+                TaskState::Ready { attempt } | TaskState::Backoff { attempt, .. } => {
+                    // The attempt to come never will; the one before it, if any, was the last.
                     let attempt = Attempt::new(attempt.get() - 1);
                     self.set(task, TaskState::Cancelled { cause: None, attempt, at });
                 }
@@ -222,25 +260,23 @@ impl Run {
         self.ready.clear();
     }
 
-    fn seal_cancelled(&mut self, task: TaskIndex, attempt: Attempt) {
+    /// Asks for a verdict in the worker's place. It returns through the stream; until then the
+    /// task is as good as offered, and another `Started` cannot re-arm a deadline that has passed.
+    fn seal(&mut self, task: TaskIndex, attempt: Attempt, outcome: Outcome) {
         self.set(task, TaskState::Offered { attempt });
-        self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome: Outcome::Cancelled }));
-        self.effects.push_back(Effect::Stop { task, attempt });
+        self.want(Effect::Seal(Seal { task, attempt, outcome }));
+        self.want(Effect::Stop { task, attempt });
     }
 
-    fn time_passed(&mut self) {
-        while let Some(&(due, task)) = self.timers.first().filter(|(due, _)| *due <= self.latest) {
+    fn fire_timers(&mut self) {
+        while let Some(&(due, task)) = self.timers.first().filter(|(due, _)| *due <= self.clock) {
             self.timers.remove(&(due, task));
             match self.tasks[task.get()] {
                 TaskState::Backoff { attempt, .. } => self.make_ready(task, attempt),
                 TaskState::Running { attempt, .. } => {
                     let cancelling = self.is_cancelling();
                     let outcome = if cancelling { Outcome::Cancelled } else { Outcome::Timeout };
-                    // Back to Offered: the seal's verdict returns through the stream, and another
-                    // `Started` cannot re-arm a deadline that has passed.
-                    self.set(task, TaskState::Offered { attempt });
-                    self.effects.push_back(Effect::Seal(Seal { task, attempt, outcome }));
-                    self.effects.push_back(Effect::Stop { task, attempt });
+                    self.seal(task, attempt, outcome);
                 }
                 _ => debug_assert!(false, "a timer belongs to a task that waits for it"),
             }
@@ -250,12 +286,12 @@ impl Run {
     fn make_ready(&mut self, task: TaskIndex, attempt: Attempt) {
         self.set(task, TaskState::Ready { attempt });
         self.ready_at[task.get()] =
-            if attempt == Attempt::FIRST { self.latest } else { self.ready_at[task.get()] };
+            if attempt == Attempt::FIRST { self.stored } else { self.ready_at[task.get()] };
         self.ready.push(Reverse(self.plan.order(task)));
     }
 
     fn dispatch_ready(&mut self) {
-        if self.phase != Phase::Running {
+        if !matches!(self.phase, Phase::Running | Phase::Replaying { cancelled_at: None }) {
             return;
         }
         while self.counts.offered + self.counts.running < self.plan.window() {
@@ -268,10 +304,21 @@ impl Run {
                 continue;
             };
             self.set(task, TaskState::Offered { attempt });
-            let retries = self.plan.retries(task);
-            let perturbation =
-                self.plan.chaos().and_then(|chaos| chaos.perturbation(task, attempt, retries));
-            self.effects.push_back(Effect::Dispatch(Dispatch { task, attempt, perturbation }));
+            self.want_dispatch(task, attempt);
+        }
+    }
+
+    fn want_dispatch(&mut self, task: TaskIndex, attempt: Attempt) {
+        let retries = self.plan.retries(task);
+        let perturbation =
+            self.plan.chaos().and_then(|chaos| chaos.perturbation(task, attempt, retries));
+        self.want(Effect::Dispatch(Dispatch { task, attempt, perturbation }));
+    }
+
+    /// What is wanted while the past is being told was done, or will be wanted again.
+    fn want(&mut self, effect: Effect) {
+        if !matches!(self.phase, Phase::Replaying { .. }) {
+            self.effects.push_back(effect);
         }
     }
 
@@ -279,7 +326,7 @@ impl Run {
         let active = matches!(self.phase, Phase::Running | Phase::Cancelling);
         if active && self.counts.decided() == self.counts.total() {
             self.phase = Phase::Finished;
-            self.effects.push_back(Effect::Finish);
+            self.want(Effect::Finish);
         }
     }
 
@@ -299,7 +346,7 @@ impl Run {
     }
 
     const fn is_cancelling(&self) -> bool {
-        matches!(self.phase, Phase::Cancelling | Phase::Replaying { cancelling: true })
+        matches!(self.phase, Phase::Cancelling | Phase::Replaying { cancelled_at: Some(_) })
     }
 
     /// What is fixed about the run.
@@ -336,6 +383,10 @@ impl Run {
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished)
+    }
+
+    fn indices(&self) -> impl Iterator<Item = TaskIndex> + use<> {
+        (0..u32::try_from(self.tasks.len()).unwrap_or(u32::MAX)).map(TaskIndex)
     }
 
     pub(crate) fn states(&self) -> &[TaskState] {

@@ -207,6 +207,24 @@ fn what_was_stored_before_a_coordinator_came_is_not_done_again() {
 }
 
 #[test]
+fn a_cancellation_told_to_another_coordinator_ends_the_same() {
+    assert_snapshot!(play("window 2; a retries 1; b; c; d <- a", "
+        1ms fail a
+        2ms cancel
+        3ms ok b
+        9ms begin
+        10ms cancelled c
+    "), @r"
+    1ms fail a
+    2ms cancel
+    3ms ok b
+    9ms begin        → seal c.1 cancelled, stop c.1
+    10ms cancelled c → finish
+    = a cancelled, b completed, c cancelled, d cancelled
+    ");
+}
+
+#[test]
 fn late_and_repeated_verdicts_change_nothing() {
     assert_snapshot!(play("a retries 1; b <- a", "
         begin
@@ -247,7 +265,7 @@ fn chaos_from_one_seed_is_always_the_same_and_never_beyond_the_retries() {
 }
 
 #[test]
-fn any_order_of_any_verdicts_ends_with_every_task_decided() {
+fn any_order_of_any_verdicts_ends_with_every_task_decided_and_so_it_does_when_told_again() {
     for seed in 0..300 {
         settle(seed);
     }

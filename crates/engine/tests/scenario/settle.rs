@@ -12,25 +12,70 @@ const PATIENCE: usize = 10_000;
 /// Plays the run drawn from `seed` to its end, checking every invariant after every event.
 pub(crate) fn settle(seed: u64) {
     let mut lot = Lot(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut run = Run::new(plan(seed, &mut lot), Timestamp(0));
+    let plan = plan(seed, &mut lot);
+    let mut run = Run::new(plan.clone(), Timestamp(0));
     let mut now = Timestamp(0);
     let mut open = Vec::new();
+    let mut stored = Vec::new();
     run.handle(now, Event::Begin);
     for _ in 0..PATIENCE {
         take_effects(&mut run, &mut open);
         invariant::check(&run).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
         if run.is_finished() {
-            return;
+            return retell(seed, plan, &stored, &run);
         }
         now = Timestamp(now.0 + lot.below(50));
-        if let Some(event) = event(&run, &mut open, &mut lot) {
-            if event == Event::TimePassed {
-                now = now.max(run.poll_timeout().unwrap());
+        match event(&run, &mut open, &mut lot) {
+            // The coordinator's clock may be ahead of the stream's.
+            Some(Event::TimePassed) => {
+                let due = run.poll_timeout().unwrap();
+                run.handle(Timestamp(now.max(due).0 + lot.below(30)), Event::TimePassed);
             }
-            run.handle(now, event);
+            Some(event) => {
+                if let Event::Verdict { .. } | Event::CancelAsked = event {
+                    stored.push((now, event));
+                }
+                run.handle(now, event);
+            }
+            None => {}
         }
     }
     panic!("seed {seed}: the run does not end: {:?}", run.counts());
+}
+
+/// Tells another run what was stored of a finished one: it must come to the same end, and to the
+/// same moments if nobody cancelled. (A cancelled one may seal attempts that were never offered.)
+fn retell(seed: u64, plan: Plan, stored: &[(Timestamp, Event)], first: &Run) {
+    let mut second = Run::new(plan, Timestamp(0));
+    for (at, event) in stored {
+        second.handle(*at, *event);
+        assert_eq!(second.poll_effect(), None, "seed {seed}: the past is not done again");
+    }
+    let cancelled = stored.iter().any(|(_, event)| *event == Event::CancelAsked);
+    let now = stored.last().map_or(Timestamp(0), |(at, _)| *at);
+    second.handle(now, Event::Begin);
+    while let Some(effect) = second.poll_effect() {
+        match effect {
+            Effect::Seal(it) if cancelled => {
+                let verdict = Verdict { outcome: it.outcome, retryable: false };
+                let (task, attempt) = (it.task, it.attempt);
+                second.handle(now, Event::Verdict { task, attempt, verdict });
+            }
+            Effect::Stop { .. } if cancelled => {}
+            Effect::Finish => {}
+            other => panic!("seed {seed}: wanted again: {other:?}"),
+        }
+        invariant::check(&second).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
+    assert!(second.is_finished(), "seed {seed}: {:?}", second.counts());
+    for task in (0..u32::try_from(first.plan().len()).unwrap()).map(TaskIndex) {
+        let (once, again) = (first.state(task), second.state(task));
+        if cancelled {
+            assert_eq!(once.name(), again.name(), "seed {seed}, task {}", task.0);
+        } else {
+            assert_eq!(once, again, "seed {seed}, task {}", task.0);
+        }
+    }
 }
 
 /// An attempt on its way, and the verdict a coordinator gave it, if one did.
