@@ -21,8 +21,10 @@ fmt-check:
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Run every test; the examples in the docs first, so that the last lines are the summary.
+# Run every test; the examples in the docs first, so that the last lines are the summary. The tests
+# of the command line run the program, so it is built before them.
 test: doctest
+    cargo build --package runner --locked
     {{ tester }} --workspace --locked
 
 # Run the examples in the docs that authors of ALT files and of jobs read.
