@@ -57,11 +57,11 @@ async fn hold<B: Bus>(
     claim: &B::Claim,
 ) -> Option<(Report, Duration, Vec<String>)> {
     let key = claim.offer().key();
-    let stop = bench.enter(key);
+    let stop = bench.running.enter(key);
     let scratch = Scratch::new(bench);
     let begun = Instant::now();
     let ended = run(bench, claim, &scratch.0, &stop).await;
-    bench.leave(key);
+    bench.running.leave(key);
     let (report, log) = ended?;
     Some((report, begun.elapsed(), log))
 }
@@ -125,6 +125,9 @@ async fn run<B: Bus>(
         Ok(parameters) => parameters,
         Err(failure) => return silent(Report::Failed(failure)),
     };
+    if stop.is_cancelled() {
+        return silent(Report::Cancelled);
+    }
     let cancelled = CancellationToken::new();
     let context = context(bench, offer, scratch, &cancelled, inputs);
     let log = context.log_handle();

@@ -7,19 +7,21 @@ mod artifacts;
 mod attempt;
 mod inputs;
 mod report;
+mod running;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bus::{Bus, Stops};
 use job::{Permissions, Registry};
-use protocol::{AttemptKey, WorkerId};
+use protocol::WorkerId;
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+
+use crate::running::Running;
 
 /// What a worker is told when it starts.
 #[derive(Debug, Clone)]
@@ -44,29 +46,9 @@ struct Bench<B> {
     registry: Arc<Registry>,
     permissions: Arc<Permissions>,
     settings: Settings,
-    running: Mutex<HashMap<AttemptKey, CancellationToken>>,
+    running: Running,
     /// Attempts begun so far: names their scratch folders.
     attempts: AtomicU64,
-}
-
-impl<B> Bench<B> {
-    /// Notes that an attempt runs; the token fires when somebody wants it stopped.
-    fn enter(&self, key: AttemptKey) -> CancellationToken {
-        let token = CancellationToken::new();
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.insert(key, token.clone());
-        token
-    }
-
-    fn leave(&self, key: AttemptKey) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-    }
-
-    fn stop(&self, key: AttemptKey) {
-        if let Some(token) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            token.cancel();
-        }
-    }
 }
 
 /// Works until `shutdown` fires: then takes no more, finishes what it runs and returns.
@@ -89,7 +71,7 @@ pub async fn work<B: Bus>(
         registry,
         permissions,
         settings,
-        running: Mutex::default(),
+        running: Running::default(),
         attempts: AtomicU64::new(0),
     });
     let mut slots = JoinSet::new();
@@ -99,7 +81,7 @@ pub async fn work<B: Bus>(
     let mut outcome = Ok(());
     loop {
         tokio::select! {
-            request = stops.next() => bench.stop(request?),
+            request = stops.next() => bench.running.stop(request?),
             ended = slots.join_next() => match ended {
                 None => break,
                 Some(Ok(Ok(()))) => {}
