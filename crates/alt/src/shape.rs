@@ -128,6 +128,15 @@ fn read_head<'a>(reader: &mut Reader<'a, '_>, fields: &[Field<'a>], check: &Chec
     if let Some(persona) = check.persona {
         file.persona = Some(persona.to_owned());
     }
+    let level = fields.iter().find(|field| field.key == "chaos_level");
+    if let Some(level) = level.filter(|_| file.chaos_level.is_some() && file.mode != Mode::Chaos) {
+        let span = reader.span(level.key_text);
+        reader.findings.warning(|| {
+            Diagnostic::warning(Code::IgnoredField, span, "/chaos_level")
+                .message("`chaos_level` has no effect unless `mode` is `chaos`")
+                .label("ignored")
+        });
+    }
     file
 }
 
