@@ -55,6 +55,9 @@ impl View {
     /// Takes note of news.
     pub(crate) fn hear(&mut self, news: &[Heard]) {
         for heard in news {
+            if let (Heard::Started(stored), Form::Json(json)) = (heard, &mut self.form) {
+                json.started(&self.board.id(stored.body.key.task), stored);
+            }
             let Some(line) = self.board.hear(heard) else {
                 continue;
             };

@@ -1,6 +1,7 @@
 //! One JSON object for each change, for programs.
 
-use protocol::{Counts, End, RunId, Timestamp};
+use protocol::{Counts, End, RunId, Started, Stored, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::board::Finished;
@@ -8,6 +9,19 @@ use crate::output;
 
 /// The name of the lines' form; another form gets another name.
 const SCHEMA: &str = "runner.progress.v1";
+
+/// One line, in the order that a person reads it.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    schema: &'a str,
+    /// RFC 3339.
+    ts: String,
+    run: String,
+    /// Rises by one from line to line, from 1.
+    seq: u64,
+    event: &'a str,
+    data: Value,
+}
 
 #[derive(Debug)]
 pub(super) struct JsonLines {
@@ -22,15 +36,22 @@ impl JsonLines {
 
     fn say(&mut self, event: &str, at: Timestamp, data: Value) {
         self.seq += 1;
-        let line = json!({
-            "schema": SCHEMA,
-            "ts": at.to_string(),
-            "run": self.run.to_string(),
-            "seq": self.seq,
-            "event": event,
-            "data": data,
+        let (run, ts) = (self.run.to_string(), at.to_string());
+        let line = Line { schema: SCHEMA, ts, run, seq: self.seq, event, data };
+        // A line of these fields is always JSON; should it ever not be, saying nothing is best.
+        if let Ok(line) = serde_json::to_string(&line) {
+            output::say(&format!("{line}\n"));
+        }
+    }
+
+    pub(super) fn started(&mut self, task: &str, stored: &Stored<Started>) {
+        let Started { key, worker, .. } = &stored.body;
+        let data = json!({
+            "task": task,
+            "attempt": key.attempt.get(),
+            "worker": worker.as_str(),
         });
-        output::say(&format!("{line}\n"));
+        self.say("started", stored.at, data);
     }
 
     pub(super) fn finished(&mut self, it: &Finished) {
