@@ -1,25 +1,23 @@
 //! One attempt from claim to verdict: run the job, keep the lease, stop when told, report once.
 
-use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use alt::Json;
 use bus::{Bus, Claim, Recorded};
-use job::{Context, ContextParts, Declaration};
+use job::{Context, ContextParts};
 use protocol::{Offer, Outcome, Perturbation, Started, limits};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval_at, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::inputs::Inputs;
 use crate::report::{self, Report};
-use crate::{Bench, artifacts};
+use crate::supervise::supervise;
+use crate::{Bench, artifacts, lease};
 
-/// Carries out a claimed offer and gives it back, acked or released.
+/// Carries out a claimed offer and acks it once its verdict is stored.
 pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     let key = claim.offer().key();
     // A second delivery may mean that the first one's worker died after its verdict was stored.
@@ -60,8 +58,9 @@ async fn hold<B: Bus>(
     let stop = bench.running.enter(key);
     let scratch = Scratch::new(bench);
     let begun = Instant::now();
-    let ended = run(bench, claim, &scratch.0, &stop).await;
+    let ended = lease::keep(claim, run(bench, claim.offer(), &scratch.0, &stop)).await;
     bench.running.leave(key);
+    // Past its lease nobody wants to hear of it: whoever has the offer now will report.
     let (report, log) = ended?;
     Some((report, begun.elapsed(), log))
 }
@@ -92,16 +91,14 @@ async fn already_decided<B: Bus>(bench: &Bench<B>, offer: &Offer) -> bool {
     stored.is_ok_and(|found| found.iter().any(Option::is_some))
 }
 
-/// The report of the attempt and what its job said; `None` when the lease was lost and nobody
-/// wants to hear it.
+/// The report of the attempt and what its job said.
 async fn run<B: Bus>(
-    bench: &Arc<Bench<B>>,
-    claim: &B::Claim,
+    bench: &Bench<B>,
+    offer: &Offer,
     scratch: &Path,
     stop: &CancellationToken,
-) -> Option<(Report, Vec<String>)> {
-    let offer = claim.offer();
-    let silent = |report| Some((report, Vec::new()));
+) -> (Report, Vec<String>) {
+    let silent = |report| (report, Vec::new());
     match offer.perturbation {
         Some(Perturbation::Fail) => {
             return silent(Report::failed("injected by chaos mode", true));
@@ -128,30 +125,27 @@ async fn run<B: Bus>(
     if stop.is_cancelled() {
         return silent(Report::Cancelled);
     }
-    let cancelled = CancellationToken::new();
-    let context = context(bench, offer, scratch, &cancelled, inputs);
+    let context = context(bench, offer, scratch, inputs);
     let log = context.log_handle();
-    let job = start(declaration, parameters, context);
-    let timeout = Duration::from_millis(timeout_ms);
-    let report = match supervise(claim, job, &cancelled, stop, timeout).await? {
+    let limit = Duration::from_millis(timeout_ms);
+    let report = match supervise(declaration, parameters, context, stop, limit).await {
         Ok(output) => artifacts::keep(&bench.store, offer, scratch, output).await,
         Err(report) => report,
     };
-    Some((report, log.take()))
+    (report, log.take())
 }
 
 fn context<B: Bus>(
     bench: &Bench<B>,
     offer: &Offer,
     scratch: &Path,
-    cancelled: &CancellationToken,
     inputs: Arc<Inputs<B>>,
 ) -> Context {
     Context::new(ContextParts {
         key: offer.key(),
         task: offer.id.clone(),
         scratch: scratch.to_owned(),
-        cancelled: cancelled.clone(),
+        cancelled: CancellationToken::new(),
         inputs: offer.inputs.clone(),
         dependencies: offer.dependencies as usize,
         outputs: inputs,
@@ -159,85 +153,6 @@ fn context<B: Bus>(
         mode: offer.mode,
         persona: offer.persona.clone(),
     })
-}
-
-/// The job in a task of its own: a panic there is a failed attempt, not a dead worker.
-fn start(
-    declaration: &'static Declaration,
-    parameters: Json,
-    context: Context,
-) -> JoinHandle<Result<Json, job::Error>> {
-    tokio::spawn((declaration.run)(parameters, context))
-}
-
-/// Waits for the job, its time, a request to stop or the end of the lease, whichever is first.
-async fn supervise<C: Claim>(
-    claim: &C,
-    mut job: JoinHandle<Result<Json, job::Error>>,
-    cancelled: &CancellationToken,
-    stop: &CancellationToken,
-    timeout: Duration,
-) -> Option<Result<Json, Report>> {
-    let deadline = Instant::now() + timeout;
-    let mut lease_end = Instant::now() + claim.lease();
-    // The claim was the first word. (An `interval` would tick at once, which takes a millisecond.)
-    let period = claim.lease() / 3;
-    let mut heartbeat = interval_at(Instant::now() + period, period);
-    loop {
-        tokio::select! {
-            ended = &mut job => return Some(finished(ended)),
-            () = sleep_until(deadline) => {
-                wind_down(job, cancelled).await;
-                return Some(Err(Report::Timeout(timeout)));
-            }
-            () = stop.cancelled() => {
-                wind_down(job, cancelled).await;
-                return Some(Err(Report::Cancelled));
-            }
-            () = sleep_until(lease_end) => {
-                // Stopped before anybody else can start it; whoever has it now will report.
-                wind_down(job, cancelled).await;
-                return None;
-            }
-            _ = heartbeat.tick() => {
-                let sent = Instant::now();
-                if claim.extend().await.is_ok() {
-                    lease_end = sent + claim.lease();
-                }
-            }
-        }
-    }
-}
-
-/// Asks the job to end, gives it the grace, then drops it: dropping frees what it holds.
-async fn wind_down(mut job: JoinHandle<Result<Json, job::Error>>, cancelled: &CancellationToken) {
-    cancelled.cancel();
-    let grace = Duration::from_millis(limits::STOP_GRACE_MS);
-    if tokio::time::timeout(grace, &mut job).await.is_err() {
-        job.abort();
-        let _ = job.await;
-    }
-}
-
-fn finished(
-    ended: Result<Result<Json, job::Error>, tokio::task::JoinError>,
-) -> Result<Json, Report> {
-    match ended {
-        Ok(Ok(output)) => Ok(output),
-        Ok(Err(job::Error::Cancelled)) => Err(Report::Cancelled),
-        Ok(Err(error)) => Err(Report::failed(error.to_string(), error.retryable())),
-        Err(fault) if fault.is_panic() => {
-            let text = panic_text(fault.into_panic().as_ref());
-            Err(Report::failed(format!("the job panicked: {text}"), true))
-        }
-        Err(_) => Err(Report::failed("the job was dropped", true)),
-    }
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }
 
 /// Chaos mode's redelivery: the job runs once more and its verdict meets the first one.

@@ -6,8 +6,10 @@
 mod artifacts;
 mod attempt;
 mod inputs;
+mod lease;
 mod report;
 mod running;
+mod supervise;
 
 use std::path::PathBuf;
 use std::sync::Arc;
