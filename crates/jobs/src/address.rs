@@ -17,7 +17,10 @@ impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, address } = self;
         write!(f, "`{host}` has the address {address}, which is not public; the operator of the ")?;
-        f.write_str("worker can allow such addresses")
+        f.write_str(
+            "worker can allow such addresses with `--allow-private-addresses` or \
+             RUNNER_ALLOW_PRIVATE_ADDRESSES=1",
+        )
     }
 }
 
