@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::arguments::{GraphFormat, SchemaOf, ValidateArguments};
 use crate::exit::{Exit, Failure};
+use crate::output::counted;
 use crate::settings::Settings;
 use crate::{output, source};
 
@@ -42,14 +43,14 @@ pub(crate) fn validate(arguments: &ValidateArguments, _: &Settings) -> Result<Ex
         source.tell();
         let line = match &source.report.alt {
             Some(alt) => format!(
-                "{}: valid, {} tasks, {} dependencies\n",
+                "{}: valid, {}, {}\n",
                 source.name,
-                alt.graph().len(),
-                alt.graph().edge_count()
+                counted(alt.graph().len(), "task", "tasks"),
+                counted(alt.graph().edge_count(), "dependency", "dependencies")
             ),
             None => {
                 let errors = source.report.errors().count() + source.report.more_errors;
-                format!("{}: invalid, {errors} errors\n", source.name)
+                format!("{}: invalid, {}\n", source.name, counted(errors, "error", "errors"))
             }
         };
         output::result(&line)?;

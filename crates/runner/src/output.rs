@@ -40,6 +40,11 @@ pub(crate) fn complain(failure: &Failure) {
     say(&text);
 }
 
+/// `1 task`, `2 tasks`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Whether people see colours on stderr: a terminal, and neither NO_COLOR nor a dumb one.
 pub(crate) fn colors() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never

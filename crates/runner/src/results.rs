@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+use crate::output::counted;
 use crate::{output, source};
 
 pub(crate) fn show(path: &Path, json: bool) -> Result<Exit, Failure> {
@@ -67,14 +68,18 @@ pub(crate) fn verify(path: &Path, json: bool) -> Result<Exit, Failure> {
     }
     match outcome {
         Ok(facts) => output::result(&format!(
-            "holds: {} tasks, {} artifacts, {} stored outputs, {} bytes read\n",
-            facts.tasks, facts.artifacts, facts.outputs, facts.bytes
+            "holds: {}, {}, {}, {} bytes read\n",
+            counted(facts.tasks, "task", "tasks"),
+            counted(facts.artifacts, "artifact", "artifacts"),
+            counted(facts.outputs, "stored output", "stored outputs"),
+            facts.bytes
         ))?,
         Err(problems) => {
             for problem in &problems {
                 output::result(&format!("{problem}\n"))?;
             }
-            output::say(&format!("{} problems: this LAST does not hold\n", problems.len()));
+            let problems = counted(problems.len(), "problem", "problems");
+            output::say(&format!("{problems}: this LAST does not hold\n"));
         }
     }
     Ok(exit)

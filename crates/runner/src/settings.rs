@@ -53,7 +53,7 @@ impl Settings {
                 let locale = locale.to_ascii_lowercase();
                 locale.contains("utf-8") || locale.contains("utf8")
             }),
-            log: log.map_or_else(|| "warn".to_owned(), |(_, text)| text.trim().to_lowercase()),
+            log: log.map_or_else(|| Ok("warn".to_owned()), |(name, text)| filter(name, &text))?,
         })
     }
 }
@@ -63,6 +63,21 @@ fn count(name: &str, text: &str) -> Result<u16, Failure> {
     number.ok_or_else(|| {
         Failure::usage(format!("{name} cannot be `{text}`"), "use a whole number from 1 to 1024")
     })
+}
+
+/// A level, or directives such as `warn,worker=debug`. A word that is no level would be taken for
+/// the name of a module, and nothing would be logged.
+fn filter(name: &str, text: &str) -> Result<String, Failure> {
+    const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+    let text = text.trim().to_ascii_lowercase();
+    let fits = |part: &str| {
+        LEVELS.contains(&part.rsplit_once('=').map_or(part, |(_, level)| level).trim())
+    };
+    if text.split(',').all(fits) {
+        return Ok(text);
+    }
+    let help = "use error, warn, info, debug or trace, or directives such as `warn,worker=debug`";
+    Err(Failure::usage(format!("{name} cannot be `{text}`"), help))
 }
 
 fn switch(found: Option<(&str, String)>) -> Result<bool, Failure> {
@@ -95,6 +110,10 @@ mod tests {
         assert_eq!((both.out, both.max_concurrent), (PathBuf::from("b"), 9));
         assert!(read(&[("RUNNER_ALLOW_EXEC", "1")]).unwrap().allow_exec);
         assert!(!read(&[("RUNNER_ALLOW_EXEC", "")]).unwrap().allow_exec);
+        assert_eq!(
+            read(&[("RUNNER_LOG_LEVEL", "Warn,worker=debug")]).unwrap().log,
+            "warn,worker=debug"
+        );
     }
 
     #[test]
@@ -104,6 +123,9 @@ mod tests {
             ("MAX_CONCURRENT_TASKS", "0"),
             ("RUNNER_ALLOW_EXEC", "perhaps"),
             ("RUNNER_ALLOW_PRIVATE_ADDRESSES", "2"),
+            ("RUNNER_LOG_LEVEL", "loud"),
+            ("RUNNER_LOG_LEVEL", "warn,worker"),
+            ("RUNNER_LOG_LEVEL", "worker=loud"),
         ] {
             let message = read(&[(name, value)]).unwrap_err();
             assert!(message.contains(name) && message.contains(value), "{message}");
