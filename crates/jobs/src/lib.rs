@@ -5,7 +5,6 @@
 //! the linker, and its jobs with it.
 
 mod address;
-mod base64;
 mod capture;
 mod group;
 mod jq;

@@ -6,12 +6,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use job::{Context, Error, job};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::base64;
 use crate::capture::{Capture, Captured};
 use crate::group::Group;
 use crate::program::{self, Invocation};
@@ -201,7 +202,7 @@ fn expected(
 }
 
 fn lossless(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).is_err().then(|| base64::encode(bytes))
+    std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes))
 }
 
 const fn max_output_bytes() -> usize {

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use alt::Json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use job::{Context, Error, job};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
@@ -13,7 +15,6 @@ use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::address::{self, CheckingResolver};
-use crate::base64;
 use crate::present::present;
 use crate::request::Request;
 
@@ -215,7 +216,7 @@ fn decode(body: Vec<u8>, form: Form, says_json: bool) -> Result<(Json, Form), Er
 }
 
 fn base64_form(bytes: &[u8]) -> Result<(Json, Form), Error> {
-    Ok((Json::from_value(&base64::encode(bytes))?, Form::Base64))
+    Ok((Json::from_value(&BASE64.encode(bytes))?, Form::Base64))
 }
 
 /// A fault of the road: another attempt may have better luck, unless the address is refused.
