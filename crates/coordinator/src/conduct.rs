@@ -8,8 +8,8 @@ use alt::Alt;
 use bus::{Bus, Follow, Heard, RunClaim};
 use engine::{Effect, Event, Plan, Run, Verdict};
 use protocol::{Epoch, RunRecord, Submission, Timestamp};
-use tokio::time::{Instant, interval, sleep};
-use tracing::{debug, info};
+use tokio::time::{interval, sleep};
+use tracing::{debug, info, warn};
 
 use crate::dispatch::{self, Orders};
 use crate::{Desk, Error, finish};
@@ -34,16 +34,10 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
     };
     let follow = desk.bus.follow(run).await?;
     let plan = Plan::new(run, alt, &desk.settings.catalogue);
-    let mut conductor = Conductor {
-        desk,
-        epoch,
-        engine: Run::new(plan, started),
-        cancelled: None,
-        reported: Instant::now(),
-        stale: true,
-    };
+    let mut conductor =
+        Conductor { desk, epoch, engine: Run::new(plan, started), cancelled: None, stale: true };
     conductor.follow(follow, &claim).await?;
-    conductor.report(true).await?;
+    conductor.report().await?;
     let Conductor { engine, cancelled, .. } = conductor;
     let record = record_of(&engine);
     // The lease is renewed while the LAST is written: that may take longer than a lease.
@@ -53,25 +47,48 @@ pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Resul
     let end = loop {
         tokio::select! {
             end = &mut finishing => break end?,
-            _ = renew.tick() => claim.extend().await?,
+            _ = renew.tick() => hold(&claim).await?,
         }
     };
     dispatch::insist(|| desk.bus.end(end.clone())).await?;
-    desk.bus.report(RunRecord { end: Some(end), ..record }).await?;
+    desk.report(RunRecord { end: Some(end), ..record }).await?;
     claim.ack().await?;
     finish::tidy(desk, run).await;
+    Ok(())
+}
+
+impl<B: Bus> Desk<B> {
+    /// Replaces the record of a run. The next one says the same and more, so one may be missed.
+    async fn report(&self, record: RunRecord) -> Result<(), Error> {
+        match self.bus.report(record).await {
+            Err(bus::Error::Unknown(why)) => warn!(%why, "a record may not be stored"),
+            reported => reported?,
+        }
+        Ok(())
+    }
+}
+
+/// Renews the lease of a submission. One renewal may be missed: the next is long before its end.
+async fn hold(claim: &impl RunClaim) -> Result<(), Error> {
+    match claim.extend().await {
+        Err(bus::Error::Unknown(why)) => warn!(%why, "the lease of a run may not be renewed"),
+        extended => extended?,
+    }
     Ok(())
 }
 
 /// The file of a submission. A million tasks take seconds, so off the loop that feeds other runs.
 async fn read<B: Bus>(desk: &Desk<B>, submission: &Submission) -> Result<alt::Report, Error> {
     let jobs: Vec<String> = desk.settings.catalogue.names().map(ToOwned::to_owned).collect();
-    let ai = desk.settings.ai;
     let Submission { alt, mode, persona, .. } = submission.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
-        let check =
-            alt::Check { jobs: Some(&jobs), ai, strict: false, mode, persona: persona.as_deref() };
+        let check = alt::Check {
+            jobs: Some(&jobs),
+            mode,
+            persona: persona.as_deref(),
+            ..alt::Check::default()
+        };
         alt::read(alt.as_bytes(), &check)
     });
     reading.await.map_err(|fault| Error::Last(format!("reading the file: {fault}")))
@@ -84,7 +101,6 @@ struct Conductor<'a, B> {
     engine: Run,
     /// Why the run was cancelled: the first reason stands.
     cancelled: Option<String>,
-    reported: Instant,
     /// Whether the record no longer tells how things are.
     stale: bool,
 }
@@ -103,8 +119,8 @@ impl<B: Bus> Conductor<'_, B> {
                 at = due(&self.desk.bus, self.engine.poll_timeout()) => {
                     self.engine.handle(at, Event::TimePassed);
                 }
-                _ = renew.tick() => claim.extend().await?,
-                _ = report.tick(), if self.stale => self.report(false).await?,
+                _ = renew.tick() => hold(claim).await?,
+                _ = report.tick(), if self.stale => self.report().await?,
             }
             self.perform().await?;
         }
@@ -170,15 +186,10 @@ impl<B: Bus> Conductor<'_, B> {
         orders.flush().await
     }
 
-    /// Writes the record, unless it was written just now.
-    async fn report(&mut self, now: bool) -> Result<(), Error> {
-        if now || (self.stale && self.reported.elapsed() >= REPORT) {
-            let record = record_of(&self.engine);
-            self.desk.bus.report(record).await?;
-            self.reported = Instant::now();
-            self.stale = false;
-        }
-        Ok(())
+    /// Writes the record.
+    async fn report(&mut self) -> Result<(), Error> {
+        self.stale = false;
+        self.desk.report(record_of(&self.engine)).await
     }
 }
 

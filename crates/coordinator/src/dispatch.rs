@@ -119,15 +119,15 @@ impl<'a, B: Bus> Orders<'a, B> {
     }
 }
 
-/// Makes a write until its outcome is known: every write here may be made twice.
-pub(crate) async fn insist<T, F>(mut write: impl FnMut() -> F) -> Result<T, Error>
+/// Asks until there is an answer: every write here may be made twice, and every read.
+pub(crate) async fn insist<T, F>(mut ask: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, bus::Error>>,
 {
     loop {
-        match write().await {
+        match ask().await {
             Ok(done) => return Ok(done),
-            Err(bus::Error::Unknown(why)) => warn!(%why, "a write is made again"),
+            Err(bus::Error::Unknown(why)) => warn!(%why, "asking again"),
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(AGAIN).await;

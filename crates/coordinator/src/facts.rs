@@ -8,6 +8,9 @@ use engine::{Run, TaskState, delay_after};
 use last::{AttemptFacts, TaskEnd, TaskFacts};
 use protocol::{Attempt, AttemptKey, Outcome, Stored, Timestamp, Verdict};
 
+use crate::Error;
+use crate::dispatch::insist;
+
 /// Verdicts fetched at once: an output of 64 KiB each, so at most 16 MiB.
 const CHUNK: usize = 256;
 
@@ -25,16 +28,17 @@ impl<'a, B: Bus> Facts<'a, B> {
     }
 
     /// The facts of `task`; to be asked in file order.
-    pub(crate) async fn of(&mut self, task: TaskIndex) -> Result<TaskFacts, bus::Error> {
+    pub(crate) async fn of(&mut self, task: TaskIndex) -> Result<TaskFacts, Error> {
         if self.fetched.is_empty() {
             self.next = task.0;
             self.fetch().await?;
         }
         // One entry per task from `next` on, so there is one now.
-        self.fetched.pop_front().ok_or(bus::Error::UnknownRun(self.engine.plan().run()))
+        let run = self.engine.plan().run();
+        Ok(self.fetched.pop_front().ok_or(bus::Error::UnknownRun(run))?)
     }
 
-    async fn fetch(&mut self) -> Result<(), bus::Error> {
+    async fn fetch(&mut self) -> Result<(), Error> {
         let plan = self.engine.plan();
         let total = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         let (mut tasks, mut keys) = (Vec::new(), Vec::new());
@@ -51,7 +55,8 @@ impl<'a, B: Bus> Facts<'a, B> {
             }
             tasks.push((task, tried));
         }
-        let mut verdicts = self.bus.verdicts(keys).await?.into_iter();
+        let found = insist(|| self.bus.verdicts(keys.clone())).await?;
+        let mut verdicts = found.into_iter();
         for (task, tried) in tasks {
             let count = tried.map_or(0, |last| last.get() as usize);
             let stored: Vec<_> = verdicts.by_ref().take(count).flatten().collect();

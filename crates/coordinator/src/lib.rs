@@ -26,8 +26,6 @@ use tracing::{error, info, warn};
 pub struct Settings {
     /// The jobs of the fleet.
     pub catalogue: Catalogue,
-    /// Whether an AI service is configured: see [`alt::Check::ai`].
-    pub ai: bool,
     /// What a LAST says of what its run would have survived.
     pub durability: String,
     /// Where a LAST grows before it is stored; made if absent.
