@@ -27,8 +27,6 @@ pub struct LocalSettings {
     pub max_concurrent: usize,
     /// What jobs may do.
     pub permissions: Permissions,
-    /// Whether an AI service is configured.
-    pub ai: bool,
     /// Queues that the files to come may name, beside those of the jobs: the one worker serves all.
     pub queues: BTreeSet<String>,
 }
@@ -73,7 +71,6 @@ impl LocalFleet {
             store.clone(),
             coordinator::Settings {
                 catalogue,
-                ai: settings.ai,
                 durability: DURABILITY.to_owned(),
                 scratch: scratch.path().to_owned(),
             },

@@ -49,7 +49,6 @@ impl Rig {
     fn coordinator(&self) -> JoinHandle<Result<(), bus::Error>> {
         let settings = coordinator::Settings {
             catalogue: self.registry.catalogue(),
-            ai: false,
             durability: "none".to_owned(),
             scratch: self.folder.path().join("scratch"),
         };

@@ -31,7 +31,9 @@ pub const STOP_GRACE_MS: u64 = 10_000;
 /// Milliseconds past its timeout after which a coordinator seals an attempt its worker did not.
 pub const SEAL_GRACE_MS: u64 = 15_000;
 /// Attempts a worker runs at once, unless told otherwise.
-pub const SLOTS: usize = 4;
+pub const SLOTS: u16 = 4;
+/// The most attempts a worker may be told to run at once: each may hold an output in memory.
+pub const SLOTS_MAX: u16 = 1024;
 
 const _: () = assert!(WINDOW >= BATCH, "a full batch must fit the window");
 const _: () = assert!(SEAL_GRACE_MS > STOP_GRACE_MS, "a worker must get its grace before the seal");

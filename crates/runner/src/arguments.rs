@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::limits;
 
 /// Runs graphs of tasks (ALT files) and leaves one verifiable result (LAST) each.
 #[derive(Debug, Parser)]
@@ -85,7 +86,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Attempts that run at once [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::SLOTS_MAX)))]
     pub(crate) max_concurrent: Option<u16>,
     /// Replace the mode of the file
     #[arg(long, value_enum)]

@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::arguments::{GraphFormat, SchemaOf, ValidateArguments};
 use crate::exit::{Exit, Failure};
 use crate::output::counted;
-use crate::settings::Settings;
 use crate::{output, source};
 
 /// What `validate --json` says of one file.
@@ -25,7 +24,7 @@ struct Validated<'a> {
     more_warnings: usize,
 }
 
-pub(crate) fn validate(arguments: &ValidateArguments, _: &Settings) -> Result<Exit, Failure> {
+pub(crate) fn validate(arguments: &ValidateArguments) -> Result<Exit, Failure> {
     let registry = source::registry()?;
     let jobs: Vec<&str> = registry.names().collect();
     let check = Check { jobs: Some(&jobs), strict: arguments.strict, ..Check::default() };
@@ -83,7 +82,7 @@ pub(crate) fn explain(code: &str) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-pub(crate) fn graph(file: &Path, format: GraphFormat, _: &Settings) -> Result<Exit, Failure> {
+pub(crate) fn graph(file: &Path, format: GraphFormat) -> Result<Exit, Failure> {
     // Any job will do: a picture can be drawn of a file whose jobs are elsewhere.
     let source = source::read(file, &Check::default())?;
     let Some(alt) = &source.report.alt else {

@@ -36,9 +36,9 @@ fn go(arguments: Arguments) -> Result<Exit, Failure> {
     output::start_log(&settings.log)?;
     match arguments.verb {
         Verb::Run(it) => run::run(it, &settings),
-        Verb::Validate(it) => inspect::validate(&it, &settings),
+        Verb::Validate(it) => inspect::validate(&it),
         Verb::Explain { code } => inspect::explain(&code),
-        Verb::Graph { file, format } => inspect::graph(&file, format, &settings),
+        Verb::Graph { file, format } => inspect::graph(&file, format),
         Verb::Schema { of } => inspect::schema(of),
         Verb::Jobs { verb: JobsVerb::Ls { json } } => inspect::jobs(json),
         Verb::Show { path, json } => results::show(&path, json),

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: RunArguments, settings: &Settings) -> Result<Exit, 
         strict: arguments.strict,
         mode: arguments.mode.map(Into::into),
         persona: arguments.persona.as_deref(),
-        ai: false,
+        ..Check::default()
     };
     let source = source::read(&arguments.file, &check)?;
     source.tell();
@@ -71,7 +71,6 @@ async fn go(
             allow_private_addresses: arguments.allow_private_addresses
                 || settings.allow_private_addresses,
         },
-        ai: false,
         queues: alt.file().tasks.iter().filter_map(|task| task.queue.clone()).collect(),
     };
     let out = local.out.clone();

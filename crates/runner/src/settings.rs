@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use protocol::limits;
+
 use crate::exit::Failure;
 
 /// The environment's part of the configuration; flags go before it.
@@ -46,7 +48,7 @@ impl Settings {
         let log = found(&["RUNNER_LOG_LEVEL"])?;
         Ok(Self {
             out: out.map_or_else(|| PathBuf::from("out"), |(_, text)| PathBuf::from(text)),
-            max_concurrent: most.map_or(Ok(4), |(name, text)| count(name, &text))?,
+            max_concurrent: most.map_or(Ok(limits::SLOTS), |(name, text)| count(name, &text))?,
             allow_exec: switch(found(&["RUNNER_ALLOW_EXEC"])?)?,
             allow_private_addresses: switch(found(&["RUNNER_ALLOW_PRIVATE_ADDRESSES"])?)?,
             unicode: found(&["LC_ALL", "LC_CTYPE", "LANG"])?.is_none_or(|(_, locale)| {
@@ -59,9 +61,10 @@ impl Settings {
 }
 
 fn count(name: &str, text: &str) -> Result<u16, Failure> {
-    let number = text.trim().parse().ok().filter(|number| (1..=1024).contains(number));
+    let number = text.trim().parse().ok().filter(|number| (1..=limits::SLOTS_MAX).contains(number));
     number.ok_or_else(|| {
-        Failure::usage(format!("{name} cannot be `{text}`"), "use a whole number from 1 to 1024")
+        let help = format!("use a whole number from 1 to {}", limits::SLOTS_MAX);
+        Failure::usage(format!("{name} cannot be `{text}`"), help)
     })
 }
 

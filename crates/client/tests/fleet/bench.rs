@@ -132,7 +132,6 @@ pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
         out: out.to_owned(),
         max_concurrent: slots,
         permissions: Permissions::default(),
-        ai: false,
         queues: BTreeSet::from(["elsewhere".to_owned()]),
     };
     LocalFleet::start(Arc::new(registry), settings).unwrap()
