@@ -217,11 +217,6 @@ impl Graph {
     pub fn rank(&self, task: TaskIndex) -> u32 {
         self.rank[task.get()]
     }
-
-    /// The tasks without dependencies, in file order.
-    pub fn roots(&self) -> impl Iterator<Item = TaskIndex> {
-        (0..narrow(self.len())).map(TaskIndex).filter(|&task| self.dependencies(task).is_empty())
-    }
 }
 
 #[cfg(test)]
@@ -245,7 +240,6 @@ mod tests {
         assert_eq!(all(Graph::level), [0, 1, 1, 2]);
         assert_eq!(all(Graph::rank), [2, 1, 1, 0]);
         assert_eq!(graph.dependents(TaskIndex(0)), [TaskIndex(1), TaskIndex(2)]);
-        assert_eq!(graph.roots().collect::<Vec<_>>(), [TaskIndex(0)]);
         assert_eq!(graph.edge_count(), 4);
     }
 

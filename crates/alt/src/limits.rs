@@ -3,6 +3,13 @@
 /// Bytes of a whole file. One million tasks of about 500 bytes each must fit.
 pub const FILE_BYTES: usize = 512 * 1024 * 1024;
 
+/// Bytes of a YAML text. It is read as a tree, which takes several times the room of the text, and
+/// its producers write a few kilobytes.
+pub const YAML_BYTES: usize = 16 * 1024 * 1024;
+
+/// Values in a YAML text, keys not counted: an empty one takes two bytes of text and 100 as a tree.
+pub const YAML_VALUES: usize = 1_000_000;
+
 /// Tasks in a file. Above this a plan no longer fits beside others in a small coordinator.
 pub const TASKS: usize = 1_000_000;
 

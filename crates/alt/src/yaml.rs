@@ -13,10 +13,6 @@ use crate::{Code, limits};
 
 use tree::{Node, Value};
 
-/// Bytes of a YAML text. It is read as a tree, which takes several times the room of the text, and
-/// its producers write a few kilobytes.
-const YAML_BYTES: usize = 16 * 1024 * 1024;
-
 /// Turns a YAML text into the text of a JSON ALT file, two spaces a level.
 ///
 /// One document of plain maps, lists and scalars of the YAML 1.2 core schema is read: `no` is a
@@ -54,10 +50,10 @@ pub fn yaml_to_json(bytes: &[u8]) -> Result<String, Vec<Diagnostic>> {
 
 /// The bytes as text, or a finding.
 fn decode<'a>(bytes: &'a [u8], findings: &mut Findings) -> Option<&'a str> {
-    if bytes.len() > YAML_BYTES {
+    if bytes.len() > limits::YAML_BYTES {
         findings.error(|| {
             Diagnostic::error(Code::Yaml, 0..0, "")
-                .message(format!("the YAML text is larger than {} MiB", YAML_BYTES >> 20))
+                .message(format!("the YAML text is larger than {} MiB", limits::YAML_BYTES >> 20))
                 .help(format!("write it as JSON: that may have {} MiB", limits::FILE_BYTES >> 20))
         });
         return None;

@@ -243,7 +243,7 @@ fn depth_is_bounded_however_it_is_written() {
 
 #[test]
 fn size_and_encoding_are_checked_before_anything_is_read() {
-    let found = yaml_to_json(&vec![b' '; YAML_BYTES + 1]).unwrap_err();
+    let found = yaml_to_json(&vec![b' '; limits::YAML_BYTES + 1]).unwrap_err();
     assert!(found[0].message.contains("larger than 16 MiB"));
     let found = refused(&format!("[{}]", "a,".repeat(1_000_001)));
     assert!(found[0].message.contains("more than 1000000 values"), "{found:?}");

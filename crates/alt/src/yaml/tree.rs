@@ -13,9 +13,6 @@ use crate::diagnostic::{Diagnostic, Findings, quote};
 use crate::visible::escape;
 use crate::{Code, limits};
 
-/// Values in a document, keys not counted: an empty one takes two bytes of text and 100 as a tree.
-const VALUES: usize = 1_000_000;
-
 /// A value and the bytes it was written in.
 #[derive(Debug)]
 pub(super) struct Node<'a> {
@@ -230,8 +227,8 @@ impl<'a> Reader<'a, '_> {
     /// Puts a finished value where it belongs.
     fn node(&mut self, span: Range<usize>, value: Value<'a>) -> Result<(), Stop> {
         self.values += 1;
-        if self.values > VALUES {
-            let message = format!("the file has more than {VALUES} values");
+        if self.values > limits::YAML_VALUES {
+            let message = format!("the file has more than {} values", limits::YAML_VALUES);
             self.fault(span, &message, "write it as JSON, or split it into several files");
             return Err(Stop);
         }
