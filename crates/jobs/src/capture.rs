@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long to wait for a pipe that a process outside the group may hold open.
 const GRACE: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ pub(crate) struct Captured {
 #[derive(Debug)]
 pub(crate) struct Capture {
     kept: Arc<Mutex<Captured>>,
-    reader: JoinHandle<io::Result<()>>,
+    reader: AbortOnDropHandle<io::Result<()>>,
 }
 
 impl Capture {
@@ -32,6 +32,7 @@ impl Capture {
     pub(crate) fn start(pipe: impl AsyncRead + Unpin + Send + 'static, limit: usize) -> Self {
         let kept = Arc::default();
         let reader = tokio::spawn(read(pipe, limit, Arc::clone(&kept)));
+        let reader = AbortOnDropHandle::new(reader);
         Self { kept, reader }
     }
 
@@ -42,12 +43,6 @@ impl Capture {
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).truncated = true;
         }
         mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.reader.abort();
     }
 }
 

@@ -12,6 +12,7 @@ use job::{Context, Error, job};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::capture::{Capture, Captured};
 use crate::group::Group;
@@ -79,7 +80,7 @@ async fn exec(parameters: Parameters, context: Context) -> Result<Output, Error>
     let Some(group) = child.id().and_then(Group::led_by) else {
         return Err(Error::failed("the program ended before it could be watched"));
     };
-    let feeder = Feeder::start(child.stdin.take(), stdin);
+    let feeder = feed(child.stdin.take(), stdin);
     let stdout = child.stdout.take().map(|pipe| Capture::start(pipe, max_output_bytes));
     let stderr = child.stderr.take().map(|pipe| Capture::start(pipe, max_output_bytes));
     let status = wait(&mut child, &group, &context).await?;
@@ -152,26 +153,12 @@ async fn wait(child: &mut Child, group: &Group, context: &Context) -> Result<Exi
 }
 
 /// Writes the program's input in the background: a program that never reads it must not block us.
-struct Feeder(Option<tokio::task::JoinHandle<()>>);
-
-impl Feeder {
-    fn start(pipe: Option<ChildStdin>, text: Option<String>) -> Self {
-        let (Some(mut pipe), Some(text)) = (pipe, text) else {
-            return Self(None);
-        };
-        Self(Some(tokio::spawn(async move {
-            // A program may end, or close its input, before it has read it all: that is no fault.
-            let _ = pipe.write_all(text.as_bytes()).await;
-        })))
-    }
-}
-
-impl Drop for Feeder {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
+fn feed(pipe: Option<ChildStdin>, text: Option<String>) -> Option<AbortOnDropHandle<()>> {
+    let (mut pipe, text) = (pipe?, text?);
+    Some(AbortOnDropHandle::new(tokio::spawn(async move {
+        // A program may end, or close its input, before it has read it all: that is no fault.
+        let _ = pipe.write_all(text.as_bytes()).await;
+    })))
 }
 
 async fn finish(capture: Option<Capture>) -> Captured {
