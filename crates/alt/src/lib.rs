@@ -25,5 +25,6 @@ pub use json::Json;
 pub use model::{AltFile, Mode, Priority, Task, TaskIndex};
 pub use read::{Alt, Check, Report, read, refused};
 pub use schema::schema;
+pub use shape::nearest;
 pub use visible::visible;
 pub use yaml::yaml_to_json;

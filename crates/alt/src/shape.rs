@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-pub(crate) use self::reader::nearest;
+pub use self::reader::nearest;
 use self::reader::{Owner, Reader, shorten};
 use crate::diagnostic::{Diagnostic, Findings, quote};
 use crate::model::{AltFile, Mode, Priority, Task};

@@ -21,6 +21,9 @@ pub enum Error {
     /// A message, and this many bytes that are not part of it.
     #[error("{0} bytes after the message")]
     Trailing(usize),
+    /// A message that lies where another belongs.
+    #[error("the message does not belong at `{0}`")]
+    Elsewhere(String),
     /// The value has no wire form.
     #[error("message does not encode")]
     Encode(#[from] rmp_serde::encode::Error),

@@ -29,6 +29,12 @@ impl RunId {
         Self(Uuid::now_v7())
     }
 
+    /// The id of a run that was submitted at `at`, told from others of that moment by `entropy`.
+    #[must_use]
+    pub fn from_parts(at: crate::Timestamp, entropy: [u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(at.0, &entropy).into_uuid())
+    }
+
     /// The id as a number: the seed of everything a run draws by lot.
     #[must_use]
     pub const fn seed(self) -> u64 {

@@ -7,6 +7,7 @@ pub mod codec;
 mod id;
 pub mod limits;
 mod message;
+mod question;
 pub mod subject;
 mod time;
 mod verdict;
@@ -14,8 +15,9 @@ mod verdict;
 pub use catalogue::{Catalogue, DEFAULT_QUEUE, JobPolicy};
 pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
 pub use message::{
-    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, RunRecord,
-    RunStatus, Started, Stored, Submission,
+    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, Quarantined,
+    Reuse, RunRecord, RunStatus, RunningAttempt, Source, Started, Stored, Submission,
 };
+pub use question::{Answer, Holder, Question, Reason, Snapshot, Standing, TaskView, Why};
 pub use time::Timestamp;
 pub use verdict::{ArtifactRecord, Body, Failure, MissingFile, Outcome, Verdict};

@@ -4,6 +4,21 @@
 pub const WINDOW: usize = 1024;
 /// Offers in one atomic batch: the server's limit (nats-server 2.15, ADR-50).
 pub const BATCH: usize = 1000;
+/// An ALT file kept inside its submission, bytes; a larger one goes to the store first. Below the
+/// server's default `max_payload` of 1 MiB with room for headers.
+pub const INLINE_ALT_BYTES: usize = 768 * 1024;
+/// Runs that one coordinator conducts at once; the others wait on the stream, or go to another.
+pub const RUNS: usize = 256;
+/// Bytes kept of what is put into quarantine: enough to see what it was.
+pub const QUARANTINE_BYTES: usize = 768 * 1024;
+/// Reasons kept with it.
+pub const QUARANTINE_REASONS: usize = 100;
+/// Bytes of one reason; longer ones are cut.
+pub const REASON_BYTES: usize = 500;
+/// Tasks shown in a snapshot of a run: what is under way and what went wrong first.
+pub const SNAPSHOT_TASKS: usize = 200;
+/// Reasons, holders and dependencies named in one answer to `why`.
+pub const WHY_REASONS: usize = 20;
 /// An output kept inside its verdict, bytes; larger ones go to the store first.
 pub const INLINE_OUTPUT_BYTES: usize = 64 * 1024;
 /// An output as a whole, bytes: a job that returns more fails rather than fill a worker's memory.
@@ -18,8 +33,11 @@ pub const LOG_LINE_BYTES: usize = 1024;
 pub const ARTIFACTS: usize = 1000;
 /// Bytes of an artifact's name: a path component on every common file system.
 pub const ARTIFACT_NAME_BYTES: usize = 255;
-/// Worker deaths a task may cost before it fails with `worker_lost`.
+/// Worker deaths an attempt may cost before its task fails with `worker_lost`.
 pub const LOST_WORKERS: u32 = 3;
+/// Worker deaths after which an attempt runs alone on its worker, so that its neighbours there are
+/// not blamed for the next one.
+pub const LOST_ALONE: u32 = 2;
 /// Seconds an attempt may take when neither its task nor its job says.
 pub const TIMEOUT_SECONDS: u32 = 300;
 /// Milliseconds before the first retry; doubles with each, up to [`BACKOFF_MS_MAX`].

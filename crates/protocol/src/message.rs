@@ -1,6 +1,7 @@
 //! The messages between client, coordinator and worker.
 
 use alt::{Json, Mode, Priority, TaskIndex};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Epoch, RunId, Sequence, Timestamp, WorkerId};
@@ -27,19 +28,71 @@ pub struct AttemptKey {
     pub attempt: Attempt,
 }
 
+/// An ALT file: here if it fits a message, else in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The file as written, at most [`crate::limits::INLINE_ALT_BYTES`] on the wire.
+    Inline(Bytes),
+    /// Where the file is kept.
+    Stored {
+        /// The key in the store.
+        key: String,
+        /// Bytes of the file.
+        size: u64,
+        /// Lower-case hex SHA-256 of the file.
+        sha256: String,
+    },
+}
+
+/// What a run takes over from an earlier run of the same file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reuse {
+    /// The earlier run.
+    pub run: RunId,
+    /// Where its `last.json` is.
+    pub last_key: String,
+    /// Lower-case hex SHA-256 of what is there.
+    pub last_sha256: String,
+    /// Tasks that run again with all that needs them, though they completed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<TaskIndex>,
+}
+
 /// A request to run an ALT file. Create-only by run id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
     /// Chosen by the client.
     pub run: RunId,
-    /// The file, as written: JSON.
-    pub alt: String,
+    /// The file.
+    pub alt: Source,
+    /// The order in which coordinators take runs: the file's own priority.
+    #[serde(default)]
+    pub priority: Priority,
     /// Says what the file would have said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// Says what the file would have said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persona: Option<String>,
+    /// Results that need not be computed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reuse>,
+}
+
+/// Something stored that could not be used, kept for an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The run it was to be, if it said so.
+    pub run: Option<RunId>,
+    /// Where it lay.
+    pub subject: String,
+    /// Its position there: a second find of the same is the same.
+    pub sequence: Sequence,
+    /// What is wrong with it, at most [`crate::limits::QUARANTINE_REASONS`].
+    pub reasons: Vec<String>,
+    /// What was stored, at most [`crate::limits::QUARANTINE_BYTES`] of it.
+    pub bytes: Bytes,
 }
 
 /// A dependency, or an ancestor named by a reference, and where its output is found.
@@ -107,6 +160,9 @@ pub struct Offer {
     /// What chaos mode does to this attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<Perturbation>,
+    /// It may have been offered before, and even carried out: a worker looks for a verdict first.
+    #[serde(default)]
+    pub again: bool,
 }
 
 impl Offer {
@@ -237,6 +293,8 @@ pub struct RunRecord {
     pub title: String,
     /// When the submission was stored.
     pub started: Timestamp,
+    /// When this record was written.
+    pub updated: Timestamp,
     /// How its tasks stand.
     pub counts: Counts,
     /// Present once the LAST is stored.
@@ -244,13 +302,30 @@ pub struct RunRecord {
     pub end: Option<End>,
 }
 
-/// A worker lives, and this is what it does. Soft state.
+/// An attempt that a worker runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningAttempt {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// The queue it came from.
+    pub queue: String,
+    /// The job.
+    pub job: String,
+    /// Milliseconds since it began.
+    pub for_ms: u64,
+}
+
+/// A worker lives, and this is what it does. Soft state: nothing that must be right rests on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Who.
     pub worker: WorkerId,
     /// How many attempts it can run at once.
     pub slots: u32,
-    /// What it runs.
-    pub running: Vec<AttemptKey>,
+    /// The queues it takes offers from.
+    pub queues: Vec<String>,
+    /// What it runs, at most [`crate::limits::SLOTS_MAX`].
+    pub running: Vec<RunningAttempt>,
+    /// Whether it takes no more.
+    pub draining: bool,
 }

@@ -2,13 +2,91 @@
 //!
 //! User text never enters a subject: a task is its index, a run its hex id, a queue a checked word.
 
-use crate::{AttemptKey, RunId};
+use alt::{Priority, TaskIndex};
+
+use crate::{Attempt, AttemptKey, RunId, WorkerId};
+
+/// Where anybody may submit an ALT file as it is.
+pub const SUBMIT_RAW: &str = "alt.submit";
+
+/// Every stop request: `stop.<run>.<task>.<attempt>`.
+pub const ALL_STOPS: &str = "stop.>";
+
+/// Every heartbeat: `hb.<worker>`.
+pub const ALL_BEATS: &str = "hb.*";
 
 /// Whether `name` can be a queue: 1-64 of a-z, A-Z, 0-9, `-` and `_`.
 #[must_use]
 pub fn is_queue(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// The digit that stands for a priority, 0 the first to go.
+#[must_use]
+pub const fn rank(priority: Priority) -> u8 {
+    match priority {
+        Priority::Critical => 0,
+        Priority::High => 1,
+        Priority::Medium => 2,
+        Priority::Low => 3,
+    }
+}
+
+/// Where a submission with an id is stored: `alt.submit.<priority>.<run>`.
+#[must_use]
+pub fn submission(priority: Priority, run: RunId) -> String {
+    format!("alt.submit.{}.{run}", rank(priority))
+}
+
+/// The run that a submission's subject names; `None` for a raw one or a stranger.
+#[must_use]
+pub fn submitted_run(subject: &str) -> Option<RunId> {
+    subject.strip_prefix("alt.submit.")?.split_once('.')?.1.parse().ok()
+}
+
+/// Where the owner of a run is noted: `own.<run>`.
+#[must_use]
+pub fn owner(run: RunId) -> String {
+    format!("own.{run}")
+}
+
+/// Where an offer is stored: `task.<queue>.<priority>.<run>.<task>.<attempt>`.
+#[must_use]
+pub fn offer(queue: &str, priority: Priority, key: &AttemptKey) -> String {
+    debug_assert!(is_queue(queue), "queue names are checked before they get here");
+    let AttemptKey { run, task, attempt } = key;
+    format!("task.{queue}.{}.{run}.{}.{attempt}", rank(priority), task.0)
+}
+
+/// An attempt's offer, whatever its priority.
+#[must_use]
+pub fn offer_of_any_priority(queue: &str, key: &AttemptKey) -> String {
+    let AttemptKey { run, task, attempt } = key;
+    format!("task.{queue}.*.{run}.{}.{attempt}", task.0)
+}
+
+/// All offers of a run.
+#[must_use]
+pub fn offers(run: RunId) -> String {
+    format!("task.*.*.{run}.>")
+}
+
+/// Queue and attempt that an offer's subject names.
+#[must_use]
+pub fn offered(subject: &str) -> Option<(String, AttemptKey)> {
+    let mut words = subject.strip_prefix("task.")?.split('.');
+    let queue = words.next()?.to_owned();
+    let _priority = words.next()?;
+    let key = attempt_key(&mut words)?;
+    words.next().is_none().then_some((queue, key))
+}
+
+fn attempt_key<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<AttemptKey> {
+    let run = words.next()?.parse().ok()?;
+    let task = TaskIndex(words.next()?.parse().ok()?);
+    let attempt = Attempt::new(words.next()?.parse().ok()?)?;
+    Some(AttemptKey { run, task, attempt })
 }
 
 /// Where the verdict of an attempt is stored: `run.<run>.res.<queue>.<task>.<attempt>`.
@@ -18,10 +96,29 @@ pub fn verdict(key: &AttemptKey, queue: &str) -> String {
     format!("run.{}.res.{queue}.{}.{}", key.run, key.task.0, key.attempt)
 }
 
+/// Where it is noted that a redelivered attempt begins, for the `nth` time:
+/// `run.<run>.try.<queue>.<task>.<attempt>.<n>`.
+#[must_use]
+pub fn begun_again(key: &AttemptKey, queue: &str, nth: u32) -> String {
+    format!("run.{}.try.{queue}.{}.{}.{nth}", key.run, key.task.0, key.attempt)
+}
+
+/// All notes that a redelivered attempt began.
+#[must_use]
+pub fn all_begun_again(key: &AttemptKey, queue: &str) -> String {
+    format!("run.{}.try.{queue}.{}.{}.*", key.run, key.task.0, key.attempt)
+}
+
 /// Where the request to cancel a run is stored: `run.<run>.ctl`.
 #[must_use]
 pub fn cancellation(run: RunId) -> String {
     format!("run.{run}.ctl")
+}
+
+/// Where the digest of a submission is stored: `run.<run>.alt`.
+#[must_use]
+pub fn digest(run: RunId) -> String {
+    format!("run.{run}.alt")
 }
 
 /// Where the end of a run is stored: `run.<run>.end`.
@@ -29,3 +126,86 @@ pub fn cancellation(run: RunId) -> String {
 pub fn end(run: RunId) -> String {
     format!("run.{run}.end")
 }
+
+/// All that is stored of a run.
+#[must_use]
+pub fn all_of(run: RunId) -> String {
+    format!("run.{run}.>")
+}
+
+/// What is forgotten of a run once it has ended; its end and its submission's digest stay.
+#[must_use]
+pub fn forgotten(run: RunId) -> [String; 3] {
+    [format!("run.{run}.res.>"), format!("run.{run}.try.>"), cancellation(run)]
+}
+
+/// What the server repeats of a subject of the stream RUN once it is stored: `live.…` for `run.…`.
+#[must_use]
+pub fn live(stored: &str) -> String {
+    format!("live.{}", stored.strip_prefix("run.").unwrap_or(stored))
+}
+
+/// Where a worker says that it began an attempt: `live.<run>.started.<task>.<attempt>`.
+#[must_use]
+pub fn started(key: &AttemptKey) -> String {
+    format!("live.{}.started.{}.{}", key.run, key.task.0, key.attempt)
+}
+
+/// Where an attempt is asked to stop: `stop.<run>.<task>.<attempt>`.
+#[must_use]
+pub fn stop(key: &AttemptKey) -> String {
+    format!("stop.{}.{}.{}", key.run, key.task.0, key.attempt)
+}
+
+/// The attempt that a stop request names.
+#[must_use]
+pub fn stopped(subject: &str) -> Option<AttemptKey> {
+    let mut words = subject.strip_prefix("stop.")?.split('.');
+    let key = attempt_key(&mut words)?;
+    words.next().is_none().then_some(key)
+}
+
+/// Where the conductor of a run answers: `ask.<run>`.
+#[must_use]
+pub fn ask(run: RunId) -> String {
+    format!("ask.{run}")
+}
+
+/// Where events of a run are told to whoever listens, as JSON: `event.<run>`.
+#[must_use]
+pub fn event(run: RunId) -> String {
+    format!("event.{run}")
+}
+
+/// Where a worker's heartbeats go: `hb.<worker>`.
+#[must_use]
+pub fn beat(worker: &WorkerId) -> String {
+    format!("hb.{worker}")
+}
+
+/// A seat of a limited queue: `seat.<queue>.<n>`, n from 0.
+#[must_use]
+pub fn seat(queue: &str, n: u32) -> String {
+    format!("seat.{queue}.{n}")
+}
+
+/// All seats of a limited queue.
+#[must_use]
+pub fn seat_of_any(queue: &str) -> String {
+    format!("seat.{queue}.*")
+}
+
+/// Where something unusable is kept: by the stream it lay in and its position there.
+#[must_use]
+pub fn quarantine(stream: &str, sequence: u64) -> String {
+    format!("quarantine.{stream}.{sequence}")
+}
+
+/// Where the record of a run is kept: a key of the KV bucket `runs`.
+#[must_use]
+pub fn record(run: RunId) -> String {
+    format!("$KV.runs.{run}")
+}
+
+/// All records.
+pub const ALL_RECORDS: &str = "$KV.runs.>";

@@ -27,6 +27,13 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// The moment that a stream stamped on a message: RFC 3339, to the nanosecond.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let moment: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(moment.as_millisecond()).ok().map(Self)
+    }
+
     /// Milliseconds from `earlier` to here, 0 if it is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {

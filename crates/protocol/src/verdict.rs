@@ -17,7 +17,8 @@ pub enum Outcome {
     Timeout,
     /// The run was cancelled.
     Cancelled,
-    /// Its worker died and nobody else could tell its end.
+    /// It did not end. Retryable: a worker that had to go handed it back. Not retryable: it cost
+    /// [`crate::limits::LOST_WORKERS`] workers their lives.
     Lost,
 }
 
@@ -114,6 +115,9 @@ pub struct Verdict {
     /// Lines the job logged, for people; at most [`crate::limits::LOG_LINES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+    /// The earlier run that this was taken over from: nothing was executed for it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<RunId>,
 }
 
 impl Verdict {

@@ -11,8 +11,9 @@ use proptest::sample::{Index, select};
 use protocol::codec::{Error, VERSION, decode, encode};
 use protocol::{
     ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, RunId,
-    RunRecord, RunStatus, Started, Submission, Timestamp, Verdict, WorkerId,
+    Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, Reuse, RunId,
+    RunRecord, RunStatus, RunningAttempt, Source, Started, Submission, Timestamp, Verdict,
+    WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,9 +69,30 @@ fn input() -> impl Strategy<Value = Input> {
     fields.prop_map(|(id, task, attempt, queue)| Input { id, task, attempt, queue })
 }
 
+fn priority() -> impl Strategy<Value = Priority> {
+    select(&[Priority::Critical, Priority::High, Priority::Medium, Priority::Low][..])
+}
+
 fn submission() -> impl Strategy<Value = Submission> {
-    let fields = (run(), text(), of(mode()), of(text()));
-    fields.prop_map(|(run, alt, mode, persona)| Submission { run, alt, mode, persona })
+    let stored = (text(), any::<u64>(), text()).prop_map(|(key, size, sha256)| Source::Stored {
+        key,
+        size,
+        sha256,
+    });
+    let inline = vec(any::<u8>(), 0..100).prop_map(|bytes| Source::Inline(bytes.into()));
+    let source = prop_oneof![inline, stored];
+    let reuse = (run(), text(), text(), vec(task(), 0..3)).prop_map(
+        |(run, last_key, last_sha256, again)| Reuse { run, last_key, last_sha256, again },
+    );
+    let fields = (run(), source, priority(), of(mode()), of(text()), of(reuse));
+    fields.prop_map(|(run, alt, priority, mode, persona, reuse)| Submission {
+        run,
+        alt,
+        priority,
+        mode,
+        persona,
+        reuse,
+    })
 }
 
 fn offer() -> impl Strategy<Value = Offer> {
@@ -79,15 +101,13 @@ fn offer() -> impl Strategy<Value = Offer> {
         Just(Perturbation::Duplicate),
         any::<u32>().prop_map(Perturbation::DelayMs),
     ];
-    let priority =
-        select(&[Priority::Critical, Priority::High, Priority::Medium, Priority::Low][..]);
-    let who = (key(), any::<u64>().prop_map(Epoch), text(), priority, text(), text());
+    let who = (key(), any::<u64>().prop_map(Epoch), text(), priority(), text(), text());
     let what = (of(json()), of(any::<u64>()), vec(input(), 0..4), any::<u32>());
-    let how = (mode(), of(text()), of(perturbation));
+    let how = (mode(), of(text()), of(perturbation), any::<bool>());
     (who, what, how).prop_map(|(who, what, how)| {
         let (key, epoch, queue, priority, id, job) = who;
         let (parameters, timeout_ms, inputs, dependencies) = what;
-        let (mode, persona, perturbation) = how;
+        let (mode, persona, perturbation, again) = how;
         Offer {
             run: key.run,
             task: key.task,
@@ -104,6 +124,7 @@ fn offer() -> impl Strategy<Value = Offer> {
             mode,
             persona,
             perturbation,
+            again,
         }
     })
 }
@@ -145,20 +166,30 @@ fn record() -> impl Strategy<Value = RunRecord> {
         timeout: counts[7],
         cancelled: counts[8],
     });
-    let fields = (run(), text(), text(), any::<u64>().prop_map(Timestamp), counts, of(end()));
-    fields.prop_map(|(run, alt_id, title, started, counts, end)| RunRecord {
+    let time = || any::<u64>().prop_map(Timestamp);
+    let fields = (run(), text(), text(), time(), time(), counts, of(end()));
+    fields.prop_map(|(run, alt_id, title, started, updated, counts, end)| RunRecord {
         run,
         alt_id,
         title,
         started,
+        updated,
         counts,
         end,
     })
 }
 
 fn heartbeat() -> impl Strategy<Value = Heartbeat> {
-    let fields = (worker(), any::<u32>(), vec(key(), 0..20));
-    fields.prop_map(|(worker, slots, running)| Heartbeat { worker, slots, running })
+    let running = (key(), text(), text(), any::<u64>())
+        .prop_map(|(key, queue, job, for_ms)| RunningAttempt { key, queue, job, for_ms });
+    let fields = (worker(), any::<u32>(), vec(text(), 0..4), vec(running, 0..20), any::<bool>());
+    fields.prop_map(|(worker, slots, queues, running, draining)| Heartbeat {
+        worker,
+        slots,
+        queues,
+        running,
+        draining,
+    })
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -176,9 +207,10 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         .prop_map(|(name, key, size, sha256)| ArtifactRecord { name, key, size, sha256 });
     let missing = (text(), text()).prop_map(|(path, reason)| MissingFile { path, reason });
     let told = (key(), select(&outcomes[..]), of(failure), of(body), of(worker()), any::<u64>());
-    let left = (vec(artifact, 0..3), vec(missing, 0..3), vec(text(), 0..3));
-    (told, left).prop_map(
-        |((key, outcome, failure, output, worker, run_ms), (artifacts, missing, log))| Verdict {
+    let left = (vec(artifact, 0..3), vec(missing, 0..3), vec(text(), 0..3), of(run()));
+    (told, left).prop_map(|(told, (artifacts, missing, log, reused_from))| {
+        let (key, outcome, failure, output, worker, run_ms) = told;
+        Verdict {
             run: key.run,
             task: key.task,
             attempt: key.attempt,
@@ -190,8 +222,9 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             worker,
             run_ms,
             log,
-        },
-    )
+            reused_from,
+        }
+    })
 }
 
 fn catalogue() -> impl Strategy<Value = Catalogue> {
@@ -356,10 +389,13 @@ fn an_id_on_the_wire_is_checked_as_one_in_a_text() {
     struct Forged<'a> {
         worker: &'a str,
         slots: u32,
+        queues: Vec<String>,
         running: Vec<AttemptKey>,
+        draining: bool,
     }
     let forged = |worker: &str| {
-        let message = Forged { worker, slots: 1, running: Vec::new() };
+        let (queues, running) = (Vec::new(), Vec::new());
+        let message = Forged { worker, slots: 1, queues, running, draining: false };
         decode::<Heartbeat>(&encode(&message).unwrap())
     };
     assert!(forged("worker-1").is_ok());

@@ -6,9 +6,10 @@ use std::fmt::{Debug, Write};
 use alt::{Json, Mode, Priority, TaskIndex};
 use protocol::codec::{decode, encode};
 use protocol::{
-    ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, RunId,
-    RunRecord, RunStatus, Started, Submission, Timestamp, Verdict, WorkerId,
+    Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
+    Failure, Heartbeat, Holder, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation,
+    Question, Reason, Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Source, Standing,
+    Started, Submission, TaskView, Timestamp, Verdict, Why, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,9 +46,16 @@ fn dump<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) -> Str
 fn submission() {
     insta::assert_snapshot!(dump(&Submission {
         run: run(),
-        alt: r#"{"id": "f", "title": "é", "tasks": []}"#.to_owned(),
+        alt: Source::Inline(r#"{"id": "f", "title": "é", "tasks": []}"#.into()),
+        priority: Priority::High,
         mode: Some(Mode::Dream),
         persona: Some("a poet".to_owned()),
+        reuse: Some(Reuse {
+            run: RunId::from_bits(7),
+            last_key: "f/07/last.json".to_owned(),
+            last_sha256: "00ff".repeat(16),
+            again: vec![TaskIndex(3)],
+        }),
     }));
 }
 
@@ -55,10 +63,47 @@ fn submission() {
 fn submission_that_says_little() {
     insta::assert_snapshot!(dump(&Submission {
         run: run(),
-        alt: "{}".to_owned(),
+        alt: Source::Inline("{}".into()),
+        priority: Priority::Medium,
         mode: None,
         persona: None,
+        reuse: None,
     }));
+}
+
+#[test]
+fn submission_of_a_file_in_the_store() {
+    insta::assert_snapshot!(dump(&Submission {
+        run: run(),
+        alt: Source::Stored {
+            key: ".submitted/00ff.json".to_owned(),
+            size: 70_000_000,
+            sha256: "00ff".repeat(16),
+        },
+        priority: Priority::Medium,
+        mode: None,
+        persona: None,
+        reuse: None,
+    }));
+}
+
+fn why() -> Why {
+    let holder = Holder { worker: worker(), run: run(), task: TaskIndex(1), for_ms: 60_000 };
+    let standing = Standing::Running { worker: Some(worker()), for_ms: Some(5) };
+    Why {
+        task: TaskView { id: "b".to_owned(), attempt: None, standing: Standing::Offered },
+        now: Timestamp(1_795_243_590_123),
+        reasons: vec![
+            Reason::Dependency { task: "a".to_owned(), standing },
+            Reason::Limit { queue: "gpu".to_owned(), limit: 1, holders: vec![holder] },
+        ],
+    }
+}
+
+#[test]
+fn question_and_answer() {
+    insta::assert_snapshot!(dump(&Question::Why { task: "b".to_owned() }));
+    insta::assert_snapshot!(dump(&Answer::Why(why())));
 }
 
 fn offer() -> Offer {
@@ -83,6 +128,7 @@ fn offer() -> Offer {
         mode: Mode::Chaos,
         persona: Some("a poet".to_owned()),
         perturbation: Some(Perturbation::DelayMs(1_500)),
+        again: true,
     }
 }
 
@@ -164,6 +210,7 @@ fn run_record() {
         alt_id: "nightly".to_owned(),
         title: "Nightly report".to_owned(),
         started: Timestamp(1_795_243_590_123),
+        updated: Timestamp(1_795_243_591_000),
         counts,
         end: Some(end()),
     }));
@@ -171,7 +218,18 @@ fn run_record() {
 
 #[test]
 fn heartbeat() {
-    insta::assert_snapshot!(dump(&Heartbeat { worker: worker(), slots: 4, running: vec![key()] }));
+    insta::assert_snapshot!(dump(&Heartbeat {
+        worker: worker(),
+        slots: 4,
+        queues: vec!["default".to_owned()],
+        running: vec![RunningAttempt {
+            key: key(),
+            queue: "default".to_owned(),
+            job: "echo".to_owned(),
+            for_ms: 70,
+        }],
+        draining: true,
+    }));
 }
 
 fn verdict(outcome: Outcome) -> Verdict {
@@ -187,6 +245,7 @@ fn verdict(outcome: Outcome) -> Verdict {
         worker: Some(worker()),
         run_ms: 1_234,
         log: Vec::new(),
+        reused_from: None,
     }
 }
 
@@ -216,6 +275,16 @@ fn verdict_with_a_stored_output() {
             size: 70_000,
             sha256: "00ff".repeat(16),
         }),
+        ..verdict(Outcome::Ok)
+    }));
+}
+
+#[test]
+fn verdict_taken_over_from_an_earlier_run() {
+    insta::assert_snapshot!(dump(&Verdict {
+        worker: None,
+        run_ms: 0,
+        reused_from: Some(RunId::from_bits(7)),
         ..verdict(Outcome::Ok)
     }));
 }

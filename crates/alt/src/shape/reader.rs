@@ -238,7 +238,8 @@ const COMPARED: usize = 2_000_000;
 
 /// The word most like `text`, if one is like it at all. Words beyond a bound of the work are left
 /// out: the author chooses how long and how many they are.
-pub(crate) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+#[must_use]
+pub fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let mut left = COMPARED;
     let affordable = |word: &&str| {
         let rest = left.checked_sub(text.len().saturating_mul(word.len()));
