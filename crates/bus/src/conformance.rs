@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use alt::{Json, Priority, TaskIndex};
 use protocol::{
-    Attempt, AttemptKey, Cancellation, End, Epoch, Offer, Outcome, RunId, Started, Submission,
-    Verdict,
+    Answer, Attempt, AttemptKey, Cancellation, Counts, End, Epoch, Heartbeat, Offer, Outcome,
+    Question, RunId, RunRecord, Source, Started, Submission, Timestamp, Verdict,
 };
 use tokio::time::timeout;
 
-use crate::{Accepted, Bus, Claim, Error, Follow, Heard, Recorded, RunClaim, Stops};
+use crate::{
+    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Questions, Recorded, RunClaim, Stops,
+};
 
 /// Long enough for any road to deliver; short enough to fail before a person gives up.
 const SOON: Duration = Duration::from_secs(5);
@@ -29,10 +31,13 @@ const LEASE_OVER: Duration = Duration::from_secs(90);
 pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     a_submission_is_stored_once(&make().await).await;
     a_dropped_submission_returns_after_its_lease(&make().await).await;
+    a_released_submission_returns_at_once(&make().await).await;
     an_older_owner_is_fenced(&make().await).await;
     offers_come_by_priority_and_once(&make().await).await;
     a_queue_never_hands_out_more_than_its_limit(&make().await).await;
+    a_limit_is_changed_while_offers_wait(&make().await).await;
     a_dropped_claim_returns_after_its_lease(&make().await).await;
+    deaths_are_counted_and_hand_backs_are_not(&make().await).await;
     a_heartbeat_keeps_a_claim(&make().await).await;
     a_released_offer_returns_at_once(&make().await).await;
     the_first_verdict_stands(&make().await).await;
@@ -40,6 +45,9 @@ pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     a_stop_reaches_listeners_and_the_queue(&make().await).await;
     the_first_cancellation_stands(&make().await).await;
     an_end_is_told_to_those_who_wait(&make().await).await;
+    records_are_listed_the_latest_run_first(&make().await).await;
+    a_question_reaches_the_conductor_and_nobody_else(&make().await).await;
+    heartbeats_reach_who_listens(&make().await).await;
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = Result<T, Error>>) -> T {
@@ -55,7 +63,8 @@ async fn never<T>(what: &str, future: impl Future<Output = T>) {
 }
 
 fn submission(run: RunId) -> Submission {
-    Submission { run, alt: "{}".to_owned(), mode: None, persona: None }
+    let alt = Source::Inline("{}".into());
+    Submission { run, alt, priority: Priority::Medium, mode: None, persona: None, reuse: None }
 }
 
 fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -> Offer {
@@ -75,6 +84,7 @@ fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -
         mode: alt::Mode::Normal,
         persona: None,
         perturbation: None,
+        again: false,
     }
 }
 
@@ -91,6 +101,7 @@ fn verdict(key: AttemptKey, run_ms: u64) -> Verdict {
         worker: None,
         run_ms,
         log: Vec::new(),
+        reused_from: None,
     }
 }
 
@@ -105,6 +116,9 @@ async fn a_submission_is_stored_once<B: Bus>(bus: &B) {
     let run = RunId::new();
     assert_eq!(soon("submit", bus.submit(submission(run))).await, Accepted::New);
     assert_eq!(soon("submit again", bus.submit(submission(run))).await, Accepted::Already);
+    let other = Submission { persona: Some("x".to_owned()), ..submission(run) };
+    let other = bus.submit(other).await;
+    assert!(matches!(other, Err(Error::OtherSubmission(_))), "one id, two files: {other:?}");
     let claim = soon("next run", bus.next_run()).await;
     assert_eq!(claim.submission().body, submission(run));
     soon("extend", claim.extend()).await;
@@ -124,6 +138,15 @@ async fn a_dropped_submission_returns_after_its_lease<B: Bus>(bus: &B) {
     assert_eq!(again.submission().body.run, run);
     soon("ack", again.ack()).await;
     never("an acked submission returned", bus.next_run()).await;
+}
+
+async fn a_released_submission_returns_at_once<B: Bus>(bus: &B) {
+    let run = RunId::new();
+    soon("submit", bus.submit(submission(run))).await;
+    soon("release", soon("next run", bus.next_run()).await.release()).await;
+    let again = soon("next run again", bus.next_run()).await;
+    assert_eq!(again.submission().body.run, run);
+    soon("ack", again.ack()).await;
 }
 
 async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {
@@ -165,6 +188,26 @@ async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
     soon("ack", third.ack()).await;
 }
 
+async fn a_limit_is_changed_while_offers_wait<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", Some(1)).await;
+    let offers = (0..4).map(|i| offer(run, i, epoch, "q", Priority::Medium)).collect();
+    soon("dispatch", bus.dispatch(epoch, offers)).await;
+    let queues = ["q".to_owned()];
+    let first = soon("the only seat", bus.claim(&queues)).await;
+    never("a second seat of one", bus.claim(&queues)).await;
+    soon("more seats", bus.declare(&BTreeMap::from([("q".to_owned(), Some(2))]))).await;
+    let second = soon("the new seat", bus.claim(&queues)).await;
+    soon("fewer seats", bus.declare(&BTreeMap::from([("q".to_owned(), Some(1))]))).await;
+    soon("ack", second.ack()).await;
+    let lease = first.lease();
+    soon("ack", first.ack()).await;
+    // Who sat there may sit there for a while; after a lease nobody does.
+    tokio::time::sleep(lease).await;
+    let third = soon("the seat that is left", bus.claim(&queues)).await;
+    never("a seat that was taken away", bus.claim(&queues)).await;
+    soon("ack", third.ack()).await;
+}
+
 async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", Some(1)).await;
     soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
@@ -177,6 +220,26 @@ async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
     let again = again.ok().and_then(Result::ok).unwrap_or_else(|| panic!("the offer was lost"));
     assert_eq!(again.deliveries(), 2, "a second delivery says so");
     soon("ack", again.ack()).await;
+}
+
+async fn deaths_are_counted_and_hand_backs_are_not<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", None).await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    let queues = ["q".to_owned()];
+    for lost in 1..=3 {
+        let claim = soon("claim", bus.claim(&queues)).await;
+        soon("release", claim.release()).await;
+        let claim = soon("claim again", bus.claim(&queues)).await;
+        if lost > 1 {
+            assert_eq!(soon("begin", claim.begin_again()).await, lost - 1, "deaths so far");
+        }
+        let lease = claim.lease();
+        drop(claim);
+        tokio::time::sleep(lease + QUIET).await;
+    }
+    let claim = soon("claim after three deaths", bus.claim(&queues)).await;
+    assert_eq!(soon("begin", claim.begin_again()).await, 3);
+    soon("ack", claim.ack()).await;
 }
 
 async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
@@ -284,4 +347,54 @@ async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
     soon("end", bus.end(end.clone())).await;
     assert_eq!(soon("ended", bus.ended(run)).await, end);
     assert_eq!(soon("ended, asked late", bus.ended(run)).await, end);
+}
+
+fn record(run: RunId, started: u64) -> RunRecord {
+    RunRecord {
+        run,
+        alt_id: "a".to_owned(),
+        title: "A title".to_owned(),
+        started: Timestamp(started),
+        updated: Timestamp(started),
+        counts: Counts::default(),
+        end: None,
+    }
+}
+
+async fn records_are_listed_the_latest_run_first<B: Bus>(bus: &B) {
+    let runs = [RunId::new(), RunId::new()];
+    for (run, started) in runs.iter().zip(1..) {
+        soon("submit", bus.submit(submission(*run))).await;
+        assert_eq!(soon("no record yet", bus.record_of(*run)).await, None);
+        soon("report", bus.report(record(*run, started))).await;
+    }
+    let updated = RunRecord { title: "Another".to_owned(), ..record(runs[0], 1) };
+    soon("report again", bus.report(updated.clone())).await;
+    assert_eq!(soon("its record", bus.record_of(runs[0])).await, Some(updated.clone()));
+    assert_eq!(soon("records", bus.records()).await, [record(runs[1], 2), updated]);
+}
+
+async fn a_question_reaches_the_conductor_and_nobody_else<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    let why = Question::Why { task: "a.b c".to_owned() };
+    assert_eq!(soon("ask nobody", bus.ask(run, why.clone())).await, None);
+    let mut questions = soon("questions", bus.questions(run)).await;
+    let answer = Answer::NoSuchTask { nearest: Some("a".to_owned()) };
+    let answering = async {
+        assert_eq!(soon("a question", questions.next()).await, why);
+        questions.answer(answer.clone()).await;
+    };
+    let (asked, ()) = tokio::join!(soon("ask", bus.ask(run, why.clone())), answering);
+    assert_eq!(asked, Some(answer.clone()));
+    drop(questions);
+    assert_eq!(soon("ask who has gone", bus.ask(run, why.clone())).await, None);
+}
+
+async fn heartbeats_reach_who_listens<B: Bus>(bus: &B) {
+    let mut beats = soon("listen", bus.beats()).await;
+    let worker = "w-1".parse().unwrap_or_else(|_| panic!("a worker id"));
+    let queues = vec!["q".to_owned()];
+    let beat = Heartbeat { worker, slots: 4, queues, running: Vec::new(), draining: false };
+    bus.beat(beat.clone()).await;
+    assert_eq!(soon("hear", beats.next()).await, beat);
 }

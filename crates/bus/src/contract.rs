@@ -6,8 +6,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use protocol::{
-    AttemptKey, Cancellation, End, Epoch, Offer, RunId, RunRecord, Started, Stored, Submission,
-    Timestamp, Verdict,
+    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
+    RunRecord, Started, Stored, Submission, Timestamp, Verdict,
 };
 
 /// What went wrong, as a decision for the caller.
@@ -26,6 +26,15 @@ pub enum Error {
     /// The run is not known here, or long over.
     #[error("run {0} is not known")]
     UnknownRun(RunId),
+    /// Another submission was stored under this run id: choose another key.
+    #[error("run {0} was submitted before with another file or other settings")]
+    OtherSubmission(RunId),
+    /// News of a run were missed: follow it again from the start.
+    #[error("news of run {0} were missed")]
+    Missed(RunId),
+    /// The road will not do it, and will not do it next time either.
+    #[error("{0}")]
+    Refused(String),
     /// A stored message does not decode.
     #[error("a stored message is damaged")]
     Damaged(#[from] protocol::codec::Error),
@@ -77,8 +86,12 @@ pub trait RunClaim: Send + Sync + 'static {
     /// # Errors
     /// [`Error::LeaseLost`] once it ran out.
     fn extend(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// How long the lease lasts from a confirmed claim or [`RunClaim::extend`].
+    fn lease(&self) -> Duration;
     /// The run is over: forget the submission.
     fn ack(self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Hands the submission back, at once available to others.
+    fn release(self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// An offer under lease. Dropping it without a word lets the lease run out: that is how a worker
@@ -90,6 +103,10 @@ pub trait Claim: Send + Sync + 'static {
     fn deliveries(&self) -> u32;
     /// How long the lease lasts from a confirmed claim or [`Claim::extend`].
     fn lease(&self) -> Duration;
+    /// Says that a redelivered attempt begins here; to be called before it does.
+    ///
+    /// Returns how many workers began it before and were never heard of again.
+    fn begin_again(&self) -> impl Future<Output = Result<u32, Error>> + Send;
     /// Renews the lease.
     ///
     /// # Errors
@@ -113,6 +130,20 @@ pub trait Stops: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<AttemptKey, Error>> + Send;
 }
 
+/// Questions to the conductor of one run.
+pub trait Questions: Send + 'static {
+    /// The next question. Waits; cancel-safe. It is to be answered before the next is taken.
+    fn next(&mut self) -> impl Future<Output = Result<Question, Error>> + Send;
+    /// Answers the question that came last. Best effort: who asked may have gone.
+    fn answer(&mut self, answer: Answer) -> impl Future<Output = ()> + Send;
+}
+
+/// The heartbeats of all workers.
+pub trait Beats: Send + 'static {
+    /// The next one. Waits; cancel-safe. Some may be lost.
+    fn next(&mut self) -> impl Future<Output = Result<Heartbeat, Error>> + Send;
+}
+
 /// A road for messages. Cheap to clone; every clone is the same road.
 ///
 /// Every call may be cancelled by dropping its future; a write is then unknown, not undone.
@@ -125,6 +156,10 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     type Follow: Follow;
     /// Requests to stop attempts.
     type Stops: Stops;
+    /// Questions to the conductor of one run.
+    type Questions: Questions;
+    /// The heartbeats of all workers.
+    type Beats: Beats;
 
     /// What the streams' clock shows, as well as this side knows it.
     fn now(&self) -> Timestamp;
@@ -136,6 +171,9 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Stores a submission; create-only by run id.
+    ///
+    /// # Errors
+    /// [`Error::OtherSubmission`] when the id was used for something else.
     fn submit(
         &self,
         submission: Submission,
@@ -191,6 +229,28 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// Replaces the record that lists and progress bars read.
     fn report(&self, record: RunRecord) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// The records of all runs that are still kept, the latest run first.
+    fn records(&self) -> impl Future<Output = Result<Vec<RunRecord>, Error>> + Send;
+
+    /// Asks the conductor of a run; `None` when nobody conducts it.
+    fn ask(
+        &self,
+        run: RunId,
+        question: Question,
+    ) -> impl Future<Output = Result<Option<Answer>, Error>> + Send;
+
+    /// Questions to the conductor of a run, from now on.
+    fn questions(&self, run: RunId) -> impl Future<Output = Result<Self::Questions, Error>> + Send;
+
+    /// Says that a worker lives and what it does. Best effort.
+    fn beat(&self, beat: Heartbeat) -> impl Future<Output = ()> + Send;
+
+    /// The heartbeats of all workers, from now on.
+    fn beats(&self) -> impl Future<Output = Result<Self::Beats, Error>> + Send;
+
+    /// Keeps what could not be used, once, for an operator.
+    fn quarantine(&self, item: Quarantined) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// The record of a run, if it has one.
     fn record_of(
         &self,
@@ -199,6 +259,9 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
 
     /// Stores the end of a run, create-only, and forgets its offers and verdicts.
     fn end(&self, end: End) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The end of a run, if it has one.
+    fn end_of(&self, run: RunId) -> impl Future<Output = Result<Option<End>, Error>> + Send;
 
     /// Waits until the run has its end. Cancel-safe.
     fn ended(&self, run: RunId) -> impl Future<Output = Result<End, Error>> + Send;

@@ -1,12 +1,16 @@
-//! How messages travel: the Bus trait, the local road, and the suite both roads pass.
+//! How messages travel: the Bus trait, the two roads, and the suite both pass.
 
 mod contract;
+pub mod lease;
 pub mod local;
+pub mod nats;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
 pub use contract::{
-    Accepted, Bus, Claim, Error, Follow, Heard, Recorded, RunClaim, Stops, StoredSubmission,
+    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Questions, Recorded, RunClaim, Stops,
+    StoredSubmission,
 };
 pub use local::LocalBus;
+pub use nats::NatsBus;

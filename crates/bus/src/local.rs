@@ -1,6 +1,7 @@
 //! The road inside one process: the same promises as the fleet's, for as long as the process lives.
 
 mod claims;
+mod questions;
 mod queues;
 mod run_log;
 
@@ -10,13 +11,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{
-    AttemptKey, Cancellation, End, Epoch, Offer, RunId, RunRecord, Sequence, Started, Stored,
-    Submission, Timestamp, Verdict, codec,
+    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
+    RunRecord, Sequence, Started, Stored, Submission, Timestamp, Verdict, codec,
 };
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
+use tracing::warn;
 
 pub use claims::{LocalClaim, LocalRunClaim, LocalStops};
+pub use questions::{LocalBeats, LocalQuestions};
 pub use run_log::LocalFollow;
 
 use crate::{Accepted, Bus, Error, Recorded};
@@ -27,6 +30,8 @@ use run_log::RunLog;
 pub const LEASE: Duration = Duration::from_secs(10);
 /// Stop requests a slow listener may lag behind before it is told that it missed some.
 const STOPS: usize = 4096;
+/// Heartbeats that a slow listener may lag behind.
+const BEATS: usize = 256;
 
 /// A road for coordinators, workers and clients of one process.
 ///
@@ -42,6 +47,7 @@ struct Shared {
     /// Counts changes that a waiting claim may care about.
     changes: watch::Sender<u64>,
     stops: broadcast::Sender<AttemptKey>,
+    beats: broadcast::Sender<Heartbeat>,
     /// Wall clock at `born`; from there on time is tokio's, so that tests can pause it.
     epoch: Timestamp,
     born: Instant,
@@ -65,6 +71,8 @@ struct Running {
     /// `None` once the run has ended.
     log: Option<Arc<RunLog>>,
     record: Option<RunRecord>,
+    /// Where the conductor takes questions, while there is one.
+    desk: Option<questions::Desk>,
     end: watch::Sender<Option<End>>,
 }
 
@@ -88,6 +96,7 @@ impl LocalBus {
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
             stops: broadcast::Sender::new(STOPS),
+            beats: broadcast::Sender::new(BEATS),
             epoch: Timestamp::now(),
             born: Instant::now(),
         };
@@ -121,6 +130,8 @@ impl Bus for LocalBus {
     type Claim = LocalClaim;
     type Follow = LocalFollow;
     type Stops = LocalStops;
+    type Questions = LocalQuestions;
+    type Beats = LocalBeats;
 
     fn now(&self) -> Timestamp {
         self.shared.now()
@@ -141,8 +152,9 @@ impl Bus for LocalBus {
         let bytes = Bytes::from(codec::encode(&submission)?);
         let at = self.shared.now();
         let mut state = self.shared.state();
-        if state.runs.contains_key(&run) {
-            return Ok(Accepted::Already);
+        if let Some(known) = state.runs.get(&run) {
+            let same = known.submission == bytes;
+            return if same { Ok(Accepted::Already) } else { Err(Error::OtherSubmission(run)) };
         }
         state.submitted += 1;
         let running = Running {
@@ -152,6 +164,7 @@ impl Bus for LocalBus {
             epoch: Epoch(0),
             log: Some(RunLog::new()),
             record: None,
+            desk: None,
             end: watch::Sender::new(None),
         };
         state.runs.insert(run, running);
@@ -280,11 +293,52 @@ impl Bus for LocalBus {
         Ok(self.shared.state().runs.get(&run).and_then(|running| running.record.clone()))
     }
 
+    async fn records(&self) -> Result<Vec<RunRecord>, Error> {
+        let state = self.shared.state();
+        let mut records: Vec<_> =
+            state.runs.values().filter_map(|run| run.record.clone()).collect();
+        records.sort_unstable_by_key(|record| std::cmp::Reverse((record.started, record.run)));
+        Ok(records)
+    }
+
+    async fn ask(&self, run: RunId, question: Question) -> Result<Option<Answer>, Error> {
+        let desk = self.shared.state().runs.get(&run).and_then(|running| running.desk.clone());
+        match desk {
+            Some(desk) => Ok(desk.ask(question).await),
+            None => Ok(None),
+        }
+    }
+
+    async fn questions(&self, run: RunId) -> Result<LocalQuestions, Error> {
+        let (desk, questions) = questions::open();
+        let mut state = self.shared.state();
+        state.runs.get_mut(&run).ok_or(Error::UnknownRun(run))?.desk = Some(desk);
+        Ok(questions)
+    }
+
+    async fn beat(&self, beat: Heartbeat) {
+        // Nobody listening is no fault.
+        let _ = self.shared.beats.send(beat);
+    }
+
+    async fn beats(&self) -> Result<LocalBeats, Error> {
+        Ok(LocalBeats::new(self.shared.beats.subscribe()))
+    }
+
+    async fn quarantine(&self, item: Quarantined) -> Result<(), Error> {
+        // Whoever submitted it lives in this process and has the reasons from the run's end.
+        warn!(subject = item.subject, reasons = item.reasons.len(), "put into quarantine");
+        Ok(())
+    }
+
+    async fn end_of(&self, run: RunId) -> Result<Option<End>, Error> {
+        Ok(self.shared.state().runs.get(&run).and_then(|running| running.end.borrow().clone()))
+    }
+
     async fn end(&self, end: End) -> Result<(), Error> {
         let mut state = self.shared.state();
         let running = state.runs.get_mut(&end.run).ok_or(Error::UnknownRun(end.run))?;
         running.log = None;
-        running.submission = Bytes::new();
         running.end.send_if_modified(|slot| {
             let first = slot.is_none();
             slot.get_or_insert(end);

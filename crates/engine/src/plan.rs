@@ -111,7 +111,9 @@ impl Plan {
         &self.queues[self.budgets[task.get()].queue as usize]
     }
 
-    pub(crate) const fn window(&self) -> u32 {
+    /// Attempts that may be outstanding at once.
+    #[must_use]
+    pub const fn window(&self) -> u32 {
         self.window
     }
 

@@ -162,8 +162,7 @@ impl Run {
         let spent = &mut self.spent[task.get()];
         match verdict.outcome {
             Outcome::Failed | Outcome::Timeout => spent.failures += 1,
-            Outcome::Lost => spent.lost += 1,
-            Outcome::Ok | Outcome::Cancelled => {}
+            Outcome::Lost | Outcome::Ok | Outcome::Cancelled => {}
         }
         let (spent, at) = (*spent, self.stored);
         match decide(verdict, spent, self.plan.retries(task), self.is_cancelling()) {
@@ -359,6 +358,17 @@ impl Run {
     #[must_use]
     pub fn state(&self, task: TaskIndex) -> TaskState {
         self.tasks[task.get()]
+    }
+
+    /// How many ready tasks go before `task`.
+    #[must_use]
+    pub fn ready_before(&self, task: TaskIndex) -> u32 {
+        let own = self.plan.order(task);
+        let is_ready = |order: &Order| {
+            matches!(self.tasks[order.task.get()], TaskState::Ready { .. }) && *order < own
+        };
+        let ahead = self.ready.iter().filter(|Reverse(order)| is_ready(order)).count();
+        u32::try_from(ahead).unwrap_or(u32::MAX)
     }
 
     /// When the task's dependencies had all completed; the run's start until then.

@@ -1,7 +1,7 @@
 //! The life of one task: its states, and the only table of what a verdict leads to.
 
 use alt::TaskIndex;
-use protocol::{Attempt, Outcome, Timestamp, limits};
+use protocol::{Attempt, Outcome, Timestamp};
 
 /// Where a task stands. Each variant holds exactly what is true then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,8 +167,6 @@ pub enum Decision {
 pub(crate) struct Spent {
     /// Failures and timeouts: charged to the task's retries.
     pub(crate) failures: u16,
-    /// Workers lost: charged to a budget of their own.
-    pub(crate) lost: u8,
 }
 
 /// The one table: (verdict, budgets, whether the run is being cancelled) to decision.
@@ -182,7 +180,9 @@ pub(crate) fn decide(verdict: Verdict, spent: Spent, retries: u8, cancelling: bo
         Outcome::Timeout if may_retry => Decision::RetryLater,
         Outcome::Timeout => Decision::TimeOut,
         Outcome::Lost if cancelling => Decision::Cancel,
-        Outcome::Lost if u32::from(spent.lost) < limits::LOST_WORKERS => Decision::RetryNow,
+        // Handed back: nobody is to blame. The deaths of workers are counted where they are seen, by
+        // whoever is given the offer next.
+        Outcome::Lost if verdict.retryable => Decision::RetryNow,
         Outcome::Lost => Decision::Fail,
     }
 }

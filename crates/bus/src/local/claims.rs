@@ -42,12 +42,23 @@ impl RunClaim for LocalRunClaim {
         &self.submission
     }
 
+    fn lease(&self) -> Duration {
+        self.shared.state().queues.lease()
+    }
+
     async fn extend(&self) -> Result<(), Error> {
         Ok(())
     }
 
     async fn ack(mut self) -> Result<(), Error> {
         self.acked = true;
+        Ok(())
+    }
+
+    async fn release(mut self) -> Result<(), Error> {
+        self.acked = true;
+        self.shared.state().unclaimed.push_back((Instant::now(), self.submission.body.run));
+        self.shared.changed();
         Ok(())
     }
 }
@@ -105,6 +116,10 @@ impl Claim for LocalClaim {
 
     fn lease(&self) -> Duration {
         self.lease
+    }
+
+    async fn begin_again(&self) -> Result<u32, Error> {
+        Ok(self.shared.state().queues.lost(self.offer.key()))
     }
 
     async fn extend(&self) -> Result<(), Error> {

@@ -21,6 +21,8 @@ struct Waiting {
     queue: String,
     place: (Priority, u64),
     deliveries: u32,
+    /// Holders that began and were never heard of again.
+    lost: u32,
     held: Option<(Instant, Token)>,
 }
 
@@ -85,7 +87,8 @@ impl Queues {
         let place = (priority, self.counter);
         self.queues.entry(queue.to_owned()).or_default().waiting.insert(place, key);
         let queue = queue.to_owned();
-        self.offers.insert(key, Waiting { bytes, queue, place, deliveries: 0, held: None });
+        self.offers
+            .insert(key, Waiting { bytes, queue, place, deliveries: 0, lost: 0, held: None });
     }
 
     /// Takes the next offer that a seat is free for.
@@ -133,6 +136,11 @@ impl Queues {
         }
     }
 
+    /// How many holders of an offer began and were never heard of again.
+    pub(super) fn lost(&self, key: AttemptKey) -> u32 {
+        self.offers.get(&key).map_or(0, |offer| offer.lost)
+    }
+
     /// Puts an offer back for others; a late holder changes nothing.
     pub(super) fn release(&mut self, key: AttemptKey, token: Token) {
         if self.offers.get(&key).is_some_and(|o| o.held.is_some_and(|(_, t)| t == token)) {
@@ -174,6 +182,9 @@ impl Queues {
         while let Some(&(until, key)) = self.leases.first() {
             if until > now {
                 return;
+            }
+            if let Some(offer) = self.offers.get_mut(&key) {
+                offer.lost += 1;
             }
             self.put_back(key);
         }

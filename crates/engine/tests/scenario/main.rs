@@ -103,17 +103,19 @@ fn a_worker_that_never_reports_is_answered_for() {
 }
 
 #[test]
-fn lost_workers_have_a_budget_of_their_own() {
+fn an_attempt_handed_back_costs_nothing_and_one_that_kills_its_workers_is_over() {
     assert_snapshot!(play("a retries 0", "
         begin
-        1s lost a
-        2s lost a
-        3s lost a
+        1s returned a
+        2s returned a
+        3s returned a
+        4s lost a
     "), @r"
-    begin         → dispatch a.1
-    1000ms lost a → dispatch a.2
-    2000ms lost a → dispatch a.3
-    3000ms lost a → finish
+    begin             → dispatch a.1
+    1000ms returned a → dispatch a.2
+    2000ms returned a → dispatch a.3
+    3000ms returned a → dispatch a.4
+    4000ms lost a     → finish
     = a failed
     ");
 }

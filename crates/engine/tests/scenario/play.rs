@@ -76,7 +76,8 @@ impl Stage {
             "fail" => verdict(Outcome::Failed, true),
             "fatal" => verdict(Outcome::Failed, false),
             "timeout" => verdict(Outcome::Timeout, true),
-            "lost" => verdict(Outcome::Lost, true),
+            "returned" => verdict(Outcome::Lost, true),
+            "lost" => verdict(Outcome::Lost, false),
             "cancelled" => verdict(Outcome::Cancelled, false),
             "started" => Event::Started {
                 task: self.task(words[1]),

@@ -1,0 +1,115 @@
+//! A right kept by heartbeats for as long as work goes on under it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, interval_at, sleep_until};
+
+use crate::Error;
+
+/// Does `work` under a lease that `extend` renews; `None` when the lease ran out first.
+///
+/// The deadline moves only with a *confirmed* heartbeat, counted from when it was sent, and a tenth
+/// of the lease is kept back: work is dropped before anybody else can be given the same.
+pub async fn keep<T, F>(
+    lease: Duration,
+    extend: impl Fn() -> F,
+    work: impl Future<Output = T>,
+) -> Option<T>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    let safe = lease - lease / 10;
+    let mut end = Instant::now() + safe;
+    // The claim was the first word. (An `interval` would tick at once, which takes a millisecond.)
+    let mut heartbeat = interval_at(Instant::now() + lease / 3, lease / 3);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            // Before the work: whoever was frozen past its lease must not go on by one more step.
+            () = sleep_until(end) => return None,
+            done = &mut work => return Some(done),
+            _ = heartbeat.tick() => {
+                let sent = Instant::now();
+                tokio::select! {
+                    extended = extend() => match extended {
+                        Ok(()) => end = sent + safe,
+                        Err(Error::LeaseLost) => return None,
+                        // The next heartbeat may come through before the end.
+                        Err(_) => {}
+                    },
+                    // A heartbeat that hangs must not hold the work, or its end, up.
+                    done = &mut work => return Some(done),
+                    () = sleep_until(end) => return None,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    #[derive(Clone, Copy)]
+    enum Road {
+        Answers,
+        Refuses,
+        Hangs,
+    }
+
+    async fn extend(road: Road) -> Result<(), Error> {
+        match road {
+            Road::Answers => Ok(()),
+            Road::Refuses => Err(Error::Unknown("no answer".to_owned())),
+            Road::Hangs => std::future::pending().await,
+        }
+    }
+
+    /// Raises its flag when it is dropped.
+    struct Flag(Arc<AtomicBool>);
+
+    impl Drop for Flag {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn heartbeats_keep_long_work_going() {
+        let work = async {
+            sleep(Duration::from_secs(600)).await;
+            7
+        };
+        assert_eq!(keep(LEASE, || extend(Road::Answers), work).await, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_dropped_before_the_lease_is_over() {
+        for road in [Road::Refuses, Road::Hangs] {
+            let dropped = Arc::new(AtomicBool::new(false));
+            let flag = Flag(Arc::clone(&dropped));
+            let work = async move {
+                let _flag = flag;
+                std::future::pending::<()>().await;
+            };
+            let begun = Instant::now();
+            assert_eq!(keep(LEASE, || extend(road), work).await, None);
+            assert!(dropped.load(Ordering::SeqCst));
+            assert_eq!(begun.elapsed().as_secs(), 9, "of a lease of ten");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_ends_while_a_heartbeat_hangs_has_ended() {
+        let work = sleep(Duration::from_secs(5));
+        assert_eq!(keep(LEASE, || extend(Road::Hangs), work).await, Some(()));
+    }
+}

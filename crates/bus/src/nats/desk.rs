@@ -1,0 +1,320 @@
+//! Taking messages from consumers: by priority, no more than there are takers, and never lost.
+//!
+//! A desk serves the slots of one process. A slot asks and waits; the desk pulls for all who wait.
+//! Where messages were seen lately it pulls as many as there are takers, at once, the highest
+//! priority first; everywhere else one pull of one message lies with the server and waits, so an
+//! idle fleet hears of a message without asking for it. What arrives and has no taker any more goes
+//! back at once. A queue with a limit needs a seat first: a message of its own, under lease.
+
+mod pulls;
+mod seats;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use async_nats::{Message, Subscriber};
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, warn};
+
+use self::pulls::Pulls;
+pub(super) use self::seats::Seat;
+use self::seats::Seats;
+use super::connect::Connection;
+use crate::Error;
+
+/// Every how many pulls the order of priorities is turned round, so that the lowest never starves.
+const LOW_SHARE: u64 = 16;
+
+/// How often the desk looks for pulls that were never answered. Not faster: an idle worker sleeps.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Where messages come from: one consumer.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) stream: &'static str,
+    pub(super) consumer: String,
+    /// The limited queue whose seat is needed, as a place in the list of those.
+    pub(super) seats: Option<usize>,
+}
+
+/// A queue with a limit: its seats are messages too.
+#[derive(Debug, Clone)]
+pub(super) struct Limited {
+    pub(super) consumer: String,
+    /// How long a seat is held without a word.
+    pub(super) lease: Duration,
+}
+
+/// A message with its seat.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) message: Message,
+    pub(super) seat: Option<Seat>,
+}
+
+type Taker = oneshot::Sender<Taken>;
+
+/// Where slots ask.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    takers: mpsc::UnboundedSender<Taker>,
+}
+
+impl Desk {
+    /// A desk over `sources`, the most urgent first.
+    pub(super) async fn open(
+        connection: Connection,
+        sources: Vec<Source>,
+        limited: Vec<Limited>,
+    ) -> Result<Self, Error> {
+        let inbox = connection.client.new_inbox();
+        let deliveries = connection.client.subscribe(format!("{inbox}.*")).await;
+        let deliveries = deliveries.map_err(|error| Error::Unknown(error.to_string()))?;
+        let (takers, asked) = mpsc::unbounded_channel();
+        let (returned, seats_back) = mpsc::unbounded_channel();
+        let generations = connection.generations();
+        let from_sources = sources
+            .iter()
+            .zip(0..)
+            .map(|(source, place)| (source.consumer.clone(), Place::Source(place)));
+        let from_seats = limited
+            .iter()
+            .zip(0..)
+            .map(|(limited, place)| (limited.consumer.clone(), Place::Seats(place)));
+        let places = from_sources.chain(from_seats).collect();
+        let clerk = Clerk {
+            pulls: Pulls::new(connection.clone(), inbox),
+            seats: Seats::new(connection.clone(), limited, returned),
+            connection,
+            sources,
+            hot: Vec::new(),
+            takers: VecDeque::new(),
+            places,
+            probes: 0,
+        };
+        tokio::spawn(clerk.serve(deliveries, asked, seats_back, generations));
+        Ok(Self { takers })
+    }
+
+    /// The next message. Waits; cancel-safe: what comes for who has gone goes to another.
+    pub(super) async fn take(&self) -> Result<Taken, Error> {
+        let (taker, taken) = oneshot::channel();
+        self.takers.send(taker).map_err(|_| Error::Closed)?;
+        taken.await.map_err(|_| Error::Closed)
+    }
+}
+
+/// Which consumer a pull is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    /// A source, as a place in their list.
+    Source(usize),
+    /// The seats of a limited queue, as a place in theirs.
+    Seats(usize),
+}
+
+/// The one who pulls.
+struct Clerk {
+    connection: Connection,
+    sources: Vec<Source>,
+    /// Sources that had something lately, as a flag for each.
+    hot: Vec<bool>,
+    takers: VecDeque<Taker>,
+    pulls: Pulls,
+    seats: Seats,
+    /// Where each consumer's messages belong.
+    places: HashMap<String, Place>,
+    probes: u64,
+}
+
+impl Clerk {
+    async fn serve(
+        mut self,
+        mut deliveries: Subscriber,
+        mut asked: mpsc::UnboundedReceiver<Taker>,
+        mut seats_back: mpsc::UnboundedReceiver<Seat>,
+        mut generations: watch::Receiver<u64>,
+    ) {
+        // What lies there already is found by the first look, the most urgent first.
+        self.hot = vec![true; self.sources.len()];
+        let mut look = interval(self.seats.pace().map_or(LOOK, |pace| pace.min(LOOK)));
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                taker = asked.recv() => match taker {
+                    Some(taker) => self.takers.push_back(taker),
+                    None => break,
+                },
+                message = deliveries.next() => match message {
+                    Some(message) => self.receive(message).await,
+                    None => break,
+                },
+                Some(seat) = seats_back.recv() => self.seats.put_back(seat),
+                Ok(()) = generations.changed() => self.pulls.forget_all(),
+                _ = look.tick() => {
+                    self.pulls.forget_overdue();
+                    self.seats.keep();
+                }
+            }
+            // Whoever waits no longer needs nothing pulled for it.
+            self.takers.retain(|taker| !taker.is_closed());
+            self.pull().await;
+        }
+        debug!("a desk closes");
+    }
+
+    /// Sends what pulls are worth sending now.
+    async fn pull(&mut self) {
+        if self.takers.is_empty() {
+            self.seats.release_free().await;
+            return;
+        }
+        for limited in 0..self.seats.len() {
+            let here = Place::Seats(limited);
+            if self.seats.wants_one(limited, self.takers.len()) && !self.pulls.is_open(here) {
+                let consumer = self.seats.consumer(limited).to_owned();
+                self.pulls.lay(here, "SEATS", &consumer).await;
+            }
+        }
+        // Takers for whom nothing is under way.
+        let mut free = self.takers.len().saturating_sub(self.pulls.asked());
+        self.probes += u64::from(free > 0);
+        let turned = self.probes.is_multiple_of(LOW_SHARE);
+        for step in 0..self.sources.len() {
+            let place = if turned { self.sources.len() - 1 - step } else { step };
+            let Some(source) = self.sources.get(place) else { continue };
+            let seats = source.seats.map_or(usize::MAX, |limited| self.seats.free(limited));
+            let here = Place::Source(place);
+            if seats == 0 || self.pulls.is_open(here) {
+                continue;
+            }
+            if !self.hot[place] {
+                self.pulls.lay(here, source.stream, &source.consumer).await;
+            } else if free > 0 {
+                let count = free.min(seats);
+                self.pulls.probe(here, source.stream, &source.consumer, count).await;
+                free -= count;
+            }
+        }
+    }
+
+    /// A message, or word that there is none.
+    async fn receive(&mut self, message: Message) {
+        if message.status.is_some() {
+            if let Some(Place::Source(place)) = self.pulls.ended(&message) {
+                self.hot[place] = false;
+            }
+            return;
+        }
+        let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
+        match self.places.get(consumer(reply)).copied() {
+            Some(here @ Place::Seats(limited)) => {
+                self.pulls.came(here);
+                self.seats.sit(limited, message);
+            }
+            Some(here @ Place::Source(place)) => {
+                let over = self.pulls.came(here);
+                let left = Delivery::parse(reply).map_or(0, |delivery| delivery.pending);
+                self.hot[place] = left > 0 || !over;
+                self.hand_out(place, message).await;
+            }
+            None => give_back(&self.connection, &message).await,
+        }
+    }
+
+    async fn hand_out(&mut self, place: usize, message: Message) {
+        let seat = match self.sources.get(place).and_then(|source| source.seats) {
+            None => None,
+            Some(limited) => match self.seats.take(limited) {
+                Some(seat) => Some(seat),
+                None => return give_back(&self.connection, &message).await,
+            },
+        };
+        let mut taken = Taken { message, seat };
+        while let Some(taker) = self.takers.pop_front() {
+            match taker.send(taken) {
+                Ok(()) => return,
+                Err(unwanted) => taken = unwanted,
+            }
+        }
+        give_back(&self.connection, &taken.message).await;
+        if let Some(seat) = taken.seat {
+            self.seats.put_back(seat);
+        }
+    }
+}
+
+/// Hands a message back to its consumer, which gives it to another at once.
+async fn give_back(connection: &Connection, message: &Message) {
+    if let Some(reply) = &message.reply {
+        let sent = connection.client.publish(reply.clone(), "-NAK".into()).await;
+        if let Err(error) = sent {
+            warn!(%error, "a message is not handed back; its lease runs out");
+        }
+    }
+}
+
+/// Who delivered, from the delivery's own address:
+/// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`.
+fn consumer(reply: &str) -> &str {
+    let at = if reply.split('.').count() > 9 { 5 } else { 3 };
+    reply.split('.').nth(at).unwrap_or_default()
+}
+
+/// What the address of a delivery says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Delivery {
+    /// How often the message was delivered, this time included.
+    pub(super) count: u32,
+    /// Its place in the stream.
+    pub(super) sequence: u64,
+    /// When it was stored, milliseconds since 1970.
+    pub(super) stored_ms: u64,
+    /// How many more the consumer has.
+    pub(super) pending: u64,
+}
+
+impl Delivery {
+    /// Reads the reply subject of a delivery: the short form, or the long one with domain and
+    /// account.
+    pub(super) fn parse(reply: &str) -> Option<Self> {
+        let words: Vec<&str> = reply.split('.').collect();
+        // $JS.ACK.<domain>.<account hash>.<stream>… has eleven words or twelve.
+        let at = match words.len() {
+            9 => 4,
+            11 | 12 => 6,
+            _ => return None,
+        };
+        let number = |place: usize| words.get(place)?.parse::<u64>().ok();
+        Some(Self {
+            count: u32::try_from(number(at)?).unwrap_or(u32::MAX),
+            sequence: number(at + 1)?,
+            stored_ms: number(at + 3)? / 1_000_000,
+            pending: number(at + 4)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_delivery_says_what_it_is() {
+        let parsed = Delivery { count: 2, sequence: 41, stored_ms: 1_700_000_000_123, pending: 7 };
+        let short = "$JS.ACK.TASKS.default-p2.2.41.9.1700000000123456789.7";
+        assert_eq!(Delivery::parse(short), Some(parsed));
+        let long = "$JS.ACK.hub.ABCDEF.TASKS.default-p2.2.41.9.1700000000123456789.7";
+        assert_eq!(Delivery::parse(long), Some(parsed));
+        let token = "$JS.ACK.hub.ABCDEF.TASKS.default-p2.2.41.9.1700000000123456789.7.x7";
+        assert_eq!(Delivery::parse(token), Some(parsed));
+        for reply in [short, long, token] {
+            assert_eq!(consumer(reply), "default-p2");
+        }
+        for odd in ["", "$JS.ACK.TASKS.c.x.41.9.1.7", "_R_.abc", "a.b.c.d.e.f.g.h.i"] {
+            assert_eq!(Delivery::parse(odd), None, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The news of one run: what the server repeats as it is stored, and a look at the stream for the rest.
+//!
+//! What is repeated is a hint that may be lost, above all with the connection. What is told is told
+//! in stream order: on a new connection, and every two seconds, the stream itself is read from
+//! where the telling stands. Should a message turn up behind that place, it was missed, and the
+//! follower says so; who follows then starts again, which is the same as taking over.
+
+use std::time::Duration;
+
+use async_nats::{Message, Subscriber};
+use futures::stream::{ReadyChunks, StreamExt};
+use protocol::{RunId, Sequence, Stored, codec, subject};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::connect::Connection;
+use super::direct::Found;
+use crate::{Error, Follow, Heard};
+
+/// How often the stream is read for what was not repeated.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// Messages taken at once.
+const AT_ONCE: usize = 1024;
+
+/// A follower of one run.
+#[derive(Debug)]
+pub struct NatsFollow {
+    connection: Connection,
+    run: RunId,
+    live: ReadyChunks<Subscriber>,
+    sweep: tokio::time::Interval,
+    /// The last message told.
+    told: Sequence,
+    /// The last message of which it is certain that none before it was missed, and how many were
+    /// told since.
+    certain: Sequence,
+    since: u64,
+    /// When something was last told.
+    heard: Instant,
+    /// The connection that `live` was last read on.
+    connects: u64,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Reading what was stored before.
+    Replaying,
+    /// Told all of it.
+    Live,
+    /// The stream is to be read before anything that is repeated counts.
+    Behind,
+}
+
+impl NatsFollow {
+    pub(super) async fn open(connection: Connection, run: RunId) -> Result<Self, Error> {
+        let subject = subject::live(&subject::all_of(run));
+        let live = connection.client.subscribe(subject.clone()).await;
+        let live = live.map_err(|error| connection.unanswered(&subject, error))?;
+        // From here on nothing is missed: the server has the subscription before it answers.
+        let flushed = connection.client.flush().await;
+        flushed.map_err(|error| connection.unanswered(&subject, error))?;
+        // All that is said of a run comes after its submission's digest, if it has one.
+        let digest = connection.last("RUN", &subject::digest(run)).await?;
+        let start = digest.map_or(Sequence(0), |digest| digest.sequence);
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        sweep.reset();
+        let connects = connection.connects();
+        Ok(Self {
+            connection,
+            run,
+            live: live.ready_chunks(AT_ONCE),
+            sweep,
+            told: start,
+            certain: start,
+            since: 0,
+            heard: Instant::now(),
+            connects,
+            phase: Phase::Replaying,
+        })
+    }
+
+    /// What the stream has after the last message told.
+    async fn read_on(&mut self) -> Result<Vec<Heard>, Error> {
+        let from = Sequence(self.told.0 + 1);
+        let found = self.connection.some("RUN", &subject::all_of(self.run), from).await?;
+        let mut heard = Vec::with_capacity(found.len());
+        for one in &found {
+            self.told = one.sequence;
+            self.since += 1;
+            heard.extend(self.understand(one));
+        }
+        if !found.is_empty() {
+            self.heard = Instant::now();
+        }
+        Ok(heard)
+    }
+
+    /// What a stored message says; what cannot be read is passed over with a word in the log: its
+    /// task keeps waiting, and its attempt is sealed when its time is over.
+    fn understand(&self, found: &Found) -> Option<Heard> {
+        let rest = found.subject.strip_prefix("run.")?.split_once('.')?.1;
+        let heard = match rest.split_once('.').map_or(rest, |(word, _)| word) {
+            "res" => found.decode::<protocol::Verdict>().and_then(|stored| {
+                let named = subject::verdict(&stored.body.key(), word_after(rest));
+                if named == found.subject {
+                    Ok(Heard::Verdict(Box::new(stored)))
+                } else {
+                    Err(Error::Refused(format!("it speaks of {named}")))
+                }
+            }),
+            "ctl" => found.decode().map(Heard::Cancelled),
+            _ => return None,
+        };
+        heard.inspect_err(|error| warn!(subject = found.subject, %error, "not understood")).ok()
+    }
+
+    /// What was repeated, in so far as it is the next.
+    fn listen(&mut self, messages: Vec<Message>) -> Result<Vec<Heard>, Error> {
+        // Read after the messages were: a new connection is counted before its messages arrive.
+        let connects = self.connection.connects();
+        if connects != self.connects {
+            self.connects = connects;
+            self.phase = Phase::Behind;
+            return Ok(Vec::new());
+        }
+        let mut heard = Vec::with_capacity(messages.len());
+        for message in messages {
+            if message.subject.contains(".started.") {
+                heard.extend(self.begun(&message));
+                continue;
+            }
+            let found = Found::new(message)?;
+            if found.sequence <= self.told {
+                continue;
+            }
+            self.told = found.sequence;
+            self.since += 1;
+            heard.extend(self.understand(&found));
+        }
+        self.heard = Instant::now();
+        Ok(heard)
+    }
+
+    /// A word of a worker, straight from it: no stream has it.
+    fn begun(&self, message: &Message) -> Option<Heard> {
+        let started: protocol::Started = codec::decode(&message.payload).ok()?;
+        (subject::started(&started.key) == message.subject.as_str()).then(|| {
+            Heard::Started(Stored {
+                sequence: Sequence(0),
+                at: self.connection.now(),
+                body: started,
+            })
+        })
+    }
+
+    /// Holds what was told against the stream, once it has gone quiet.
+    async fn check(&mut self) -> Result<(), Error> {
+        if self.since == 0 || self.heard.elapsed() < SWEEP {
+            return Ok(());
+        }
+        let pattern = subject::all_of(self.run);
+        let (mut next, mut count) = (Sequence(self.certain.0 + 1), 0);
+        while next <= self.told {
+            let found = self.connection.some("RUN", &pattern, next).await?;
+            let Some(last) = found.last() else { break };
+            next = Sequence(last.sequence.0 + 1);
+            count += found.iter().filter(|one| one.sequence <= self.told).count() as u64;
+        }
+        if count > self.since {
+            return Err(Error::Missed(self.run));
+        }
+        (self.certain, self.since) = (self.told, 0);
+        Ok(())
+    }
+}
+
+/// The word after the first: `default` of `res.default.3.1`.
+fn word_after(rest: &str) -> &str {
+    rest.split('.').nth(1).unwrap_or_default()
+}
+
+impl Follow for NatsFollow {
+    async fn next(&mut self) -> Result<Vec<Heard>, Error> {
+        loop {
+            match self.phase {
+                Phase::Replaying | Phase::Behind => {
+                    let before = self.told;
+                    let heard = self.read_on().await?;
+                    if self.told > before {
+                        if heard.is_empty() {
+                            continue;
+                        }
+                        return Ok(heard);
+                    }
+                    let first = self.phase == Phase::Replaying;
+                    self.phase = Phase::Live;
+                    if first {
+                        return Ok(vec![Heard::CaughtUp(self.connection.now())]);
+                    }
+                }
+                Phase::Live => tokio::select! {
+                    messages = self.live.next() => {
+                        let heard = self.listen(messages.ok_or(Error::Closed)?)?;
+                        if !heard.is_empty() {
+                            return Ok(heard);
+                        }
+                    }
+                    _ = self.sweep.tick() => {
+                        let heard = self.read_on().await?;
+                        if !heard.is_empty() {
+                            return Ok(heard);
+                        }
+                        self.check().await?;
+                    }
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Owning a run and offering its tasks: the two writes that only one coordinator may make.
+
+use std::collections::HashSet;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use protocol::{AttemptKey, Epoch, Offer, RunId, codec, subject};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::NatsBus;
+use super::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT};
+use super::publish::{BATCH_BYTES, Message};
+use crate::Error;
+
+/// How often an owner record is read again before another is left the run.
+const TRIES: u32 = 3;
+
+#[derive(Debug, Deserialize)]
+struct Got {
+    message: Raw,
+}
+
+#[derive(Debug, Deserialize)]
+struct Raw {
+    seq: u64,
+    #[serde(default)]
+    data: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subjects {
+    state: State,
+}
+
+#[derive(Debug, Deserialize)]
+struct State {
+    #[serde(default)]
+    subjects: std::collections::BTreeMap<String, u64>,
+}
+
+impl NatsBus {
+    /// Replaces the owner record of a run by ours: its sequence is the epoch.
+    pub(super) async fn take_over(&self, run: RunId) -> Result<Epoch, Error> {
+        let to = subject::owner(run);
+        // New for every taking: what was written before must not be taken for this.
+        let mark = self.connection.client.new_inbox();
+        for _ in 0..TRIES {
+            let last = self.owner(run).await?.map_or(0, |owner| owner.0);
+            let mut headers = HeaderMap::new();
+            headers.insert(EXPECTED_SEQUENCE, last.to_string());
+            // The stream keeps one message a subject and refuses a second, except for this.
+            headers.insert("Nats-Rollup", "sub");
+            let body = Bytes::from(format!("{mark} {}", self.shared.instance));
+            match self.connection.publish(&to, headers, body).await {
+                Ok(Ok(published)) => return Ok(Epoch(published.seq)),
+                Ok(Err(fault)) if fault.is_conflict() => {}
+                Ok(Err(fault)) => return Err(fault.into_error(&to)),
+                // Unknown: the record itself tells.
+                Err(Error::Unknown(why)) => match self.owner(run).await? {
+                    Some((sequence, owner)) if owner.starts_with(&mark) => {
+                        return Ok(Epoch(sequence));
+                    }
+                    _ => return Err(Error::Unknown(why)),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Fenced(run))
+    }
+
+    /// Sequence and text of a run's owner record. Read from the stream's leader: a follower may lag.
+    async fn owner(&self, run: RunId) -> Result<Option<(u64, String)>, Error> {
+        let asked = json!({ "last_by_subj": subject::owner(run) });
+        match self.connection.api::<Got>("STREAM.MSG.GET.TASKS", &asked).await? {
+            Ok(got) => {
+                let text = base64_text(&got.message.data);
+                Ok(Some((got.message.seq, text)))
+            }
+            Err(fault) if fault.is_missing() => Ok(None),
+            Err(fault) => Err(fault.into_error("STREAM.MSG.GET.TASKS")),
+        }
+    }
+
+    /// Stores offers under the fence of `epoch`. One run's offers go in one call.
+    pub(super) async fn store_offers(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
+        let Some(run) = offers.first().map(|offer| offer.run) else {
+            return Ok(());
+        };
+        let mut left = Vec::with_capacity(offers.len());
+        for offer in &offers {
+            let to = subject::offer(&offer.queue, offer.priority, &offer.key());
+            left.push((to, Bytes::from(codec::encode(offer)?)));
+        }
+        while !left.is_empty() {
+            let count = fitting(&left);
+            let rest = left.split_off(count);
+            self.store_batch(run, epoch, left).await?;
+            left = rest;
+        }
+        Ok(())
+    }
+
+    async fn store_batch(
+        &self,
+        run: RunId,
+        epoch: Epoch,
+        offers: Vec<(String, Bytes)>,
+    ) -> Result<(), Error> {
+        let mut left = offers;
+        for _ in 0..TRIES {
+            if left.is_empty() {
+                return Ok(());
+            }
+            let messages = left.iter().enumerate().map(|(place, (to, body))| {
+                let mut headers = HeaderMap::new();
+                // All or none are stored, so one fence holds for all.
+                if place == 0 {
+                    headers.insert(EXPECTED_SEQUENCE, epoch.0.to_string());
+                    headers.insert(EXPECTED_SUBJECT, subject::owner(run));
+                }
+                Message { subject: to.clone(), headers, body: body.clone() }
+            });
+            match self.connection.publish_all(messages.collect()).await? {
+                Ok(_) => return Ok(()),
+                Err(fault) if fault.is_stale() => {
+                    return Err(match self.owner(run).await? {
+                        Some((sequence, _)) if sequence == epoch.0 => {
+                            fault.into_error(&subject::owner(run))
+                        }
+                        _ => Error::Fenced(run),
+                    });
+                }
+                // Some are there: those stay as they are.
+                Err(fault) if fault.is_conflict() => {
+                    let there = self.outstanding(run).await?;
+                    left.retain(|(to, _)| !there.contains(to));
+                }
+                Err(fault) => return Err(fault.into_error("offers")),
+            }
+        }
+        Err(Error::Unknown(format!(
+            "offers of run {run} are refused, though none of them is there"
+        )))
+    }
+
+    /// The subjects of a run's offers that nobody has acked.
+    async fn outstanding(&self, run: RunId) -> Result<HashSet<String>, Error> {
+        let asked = json!({ "subjects_filter": subject::offers(run) });
+        match self.connection.api::<Subjects>("STREAM.INFO.TASKS", &asked).await? {
+            Ok(info) => Ok(info.state.subjects.into_keys().collect()),
+            Err(fault) => Err(fault.into_error("STREAM.INFO.TASKS")),
+        }
+    }
+
+    /// Takes an attempt off its queue and asks whoever runs it to stop.
+    pub(super) async fn withdraw_offer(&self, queue: &str, key: AttemptKey) -> Result<(), Error> {
+        self.purge("TASKS", &subject::offer_of_any_priority(queue, &key)).await?;
+        let to = subject::stop(&key);
+        let sent = self.connection.client.publish(to.clone(), Bytes::new()).await;
+        sent.map_err(|error| self.connection.unanswered(&to, error))
+    }
+
+    /// Forgets all messages of `stream` that match `pattern`.
+    pub(super) async fn purge(&self, stream: &str, pattern: &str) -> Result<(), Error> {
+        let at = format!("STREAM.PURGE.{stream}");
+        let asked = json!({ "filter": pattern });
+        match self.connection.api::<Value>(&at, &asked).await? {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(fault.into_error(&at)),
+        }
+    }
+}
+
+/// How many from the first on go together: by count and by bytes, at least one.
+fn fitting(offers: &[(String, Bytes)]) -> usize {
+    let mut bytes = 0;
+    let fits = offers.iter().take(protocol::limits::BATCH).take_while(|(_, body)| {
+        bytes += body.len();
+        bytes <= BATCH_BYTES
+    });
+    fits.count().max(1)
+}
+
+/// The text in a message that the interface wrapped; empty if it holds none.
+fn base64_text(data: &str) -> String {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}

@@ -1,0 +1,209 @@
+//! Queues: four consumers each, one a priority, and seats where no more than so many may run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message};
+use protocol::{Failure, Offer, Outcome, Sequence, Verdict, codec, subject};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tracing::info;
+
+use super::NatsBus;
+use super::claims::NatsClaim;
+use super::definition;
+use super::desk::{Desk, Limited, Source, Taken};
+use super::submissions::RANKS;
+use crate::Error;
+
+/// A desk with the leases of its queues.
+#[derive(Debug)]
+pub(super) struct Counter {
+    desk: Desk,
+    leases: HashMap<String, Duration>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ConsumerInfo {
+    config: ConsumerConfig,
+}
+
+#[derive(Debug, Deserialize)]
+struct ConsumerConfig {
+    ack_wait: u64,
+}
+
+impl NatsBus {
+    /// Makes sure that a queue has its consumers and, if it is limited, so many seats.
+    pub(super) async fn declare_queue(&self, queue: &str, limit: Option<u32>) -> Result<(), Error> {
+        if !subject::is_queue(queue) {
+            return Err(Error::Refused(format!("`{queue}` cannot name a queue")));
+        }
+        for rank in 0..RANKS {
+            let asked = definition::queue_consumer(queue, rank, self.shared.lease);
+            self.ensure_consumer("TASKS", &format!("{queue}-p{rank}"), &asked).await?;
+        }
+        match limit {
+            Some(limit) => {
+                let asked = definition::seat_consumer(queue, self.shared.lease);
+                self.ensure_consumer("SEATS", &format!("seat-{queue}"), &asked).await?;
+                self.place_seats(queue, limit).await
+            }
+            None => {
+                let at = format!("CONSUMER.INFO.SEATS.seat-{queue}");
+                if self.connection.api::<Value>(&at, &json!({})).await?.is_ok() {
+                    let at = format!("CONSUMER.DELETE.SEATS.seat-{queue}");
+                    let gone = self.connection.api::<Value>(&at, &json!({})).await?;
+                    gone.map_err(|fault| fault.into_error(&at))?;
+                    self.place_seats(queue, 0).await?;
+                    info!(queue, "no longer limited");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Creates a consumer unless it is there. One that is there stays as it is: its lease is the
+    /// fleet's, whatever this process was told.
+    pub(super) async fn ensure_consumer(
+        &self,
+        stream: &str,
+        name: &str,
+        asked: &Value,
+    ) -> Result<(), Error> {
+        let at = format!("CONSUMER.INFO.{stream}.{name}");
+        match self.connection.api::<Value>(&at, &json!({})).await? {
+            Ok(_) => return Ok(()),
+            Err(fault) if fault.is_missing() => {}
+            Err(fault) => return Err(fault.into_error(&at)),
+        }
+        let at = format!("CONSUMER.CREATE.{stream}.{name}");
+        match self.connection.api::<Value>(&at, asked).await? {
+            Ok(_) => Ok(()),
+            // Another made it in the same moment, with another lease.
+            Err(fault) if fault.err_code == 10148 => Ok(()),
+            Err(fault) => Err(fault.into_error(&at)),
+        }
+    }
+
+    /// Adds the seats that are missing and takes away those too many: whoever sits there finishes.
+    async fn place_seats(&self, queue: &str, limit: u32) -> Result<(), Error> {
+        let there = self.connection.all("SEATS", &subject::seat_of_any(queue), Sequence(1)).await?;
+        let numbered = there.iter().filter_map(|seat| {
+            let number: u32 = seat.subject.rsplit('.').next()?.parse().ok()?;
+            Some((number, seat.sequence.0))
+        });
+        let there: HashMap<u32, u64> = numbered.collect();
+        for number in 0..limit {
+            if !there.contains_key(&number) {
+                let to = subject::seat(queue, number);
+                self.connection.create(&to, HeaderMap::new(), "".into()).await?;
+            }
+        }
+        for (_, sequence) in there.iter().filter(|(number, _)| **number >= limit) {
+            let at = "STREAM.MSG.DELETE.SEATS";
+            let gone = self.connection.api::<Value>(at, &json!({ "seq": sequence })).await?;
+            if let Err(fault) = gone
+                && !fault.is_missing()
+            {
+                return Err(fault.into_error(at));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a lease of a consumer lasts.
+    pub(super) async fn consumer_lease(&self, stream: &str, name: &str) -> Result<Duration, Error> {
+        let at = format!("CONSUMER.INFO.{stream}.{name}");
+        match self.connection.api::<ConsumerInfo>(&at, &json!({})).await? {
+            Ok(info) => Ok(Duration::from_nanos(info.config.ack_wait)),
+            Err(fault) => Err(fault.into_error(&at)),
+        }
+    }
+
+    pub(super) async fn take_offer(&self, queues: &[String]) -> Result<NatsClaim, Error> {
+        let counter = self.counter(queues).await?;
+        loop {
+            let Taken { message, seat } = counter.desk.take().await?;
+            match read_offer(&message) {
+                Ok(offer) => {
+                    let lease = counter.leases.get(&offer.queue).copied();
+                    let lease = lease.unwrap_or(self.shared.lease);
+                    let connection = self.connection.clone();
+                    return Ok(NatsClaim::new(connection, message, offer, seat, lease));
+                }
+                Err(error) => self.refuse_offer(&message, &error.to_string()).await?,
+            }
+        }
+    }
+
+    async fn counter(&self, queues: &[String]) -> Result<Arc<Counter>, Error> {
+        let mut counters: tokio::sync::MutexGuard<'_, HashMap<_, _>> =
+            Mutex::lock(&self.shared.counters).await;
+        if let Some(counter) = counters.get(queues) {
+            return Ok(Arc::clone(counter));
+        }
+        let (mut leases, mut limited, mut seats) = (HashMap::new(), Vec::new(), Vec::new());
+        for queue in queues {
+            let lease = self.consumer_lease("TASKS", &format!("{queue}-p0")).await?;
+            leases.insert(queue.clone(), lease);
+            let consumer = format!("seat-{queue}");
+            let at = format!("CONSUMER.INFO.SEATS.{consumer}");
+            seats.push(match self.connection.api::<ConsumerInfo>(&at, &json!({})).await? {
+                Ok(info) => {
+                    let lease = Duration::from_nanos(info.config.ack_wait);
+                    limited.push(Limited { consumer, lease });
+                    Some(limited.len() - 1)
+                }
+                Err(fault) if fault.is_missing() => None,
+                Err(fault) => return Err(fault.into_error(&at)),
+            });
+        }
+        // The highest priority of every queue before the next priority of any.
+        let ranked = (0..RANKS).flat_map(|rank| {
+            queues.iter().zip(&seats).map(move |(queue, &seats)| Source {
+                stream: "TASKS",
+                consumer: format!("{queue}-p{rank}"),
+                seats,
+            })
+        });
+        let desk = Desk::open(self.connection.clone(), ranked.collect(), limited).await?;
+        let counter = Arc::new(Counter { desk, leases });
+        counters.insert(queues.to_vec(), Arc::clone(&counter));
+        Ok(counter)
+    }
+
+    /// Ends an attempt whose offer cannot be read, as far as its subject says which it was.
+    async fn refuse_offer(&self, message: &Message, reason: &str) -> Result<(), Error> {
+        if let Some((queue, key)) = subject::offered(&message.subject) {
+            let verdict = Verdict {
+                run: key.run,
+                task: key.task,
+                attempt: key.attempt,
+                outcome: Outcome::Failed,
+                failure: Some(Failure { message: reason.to_owned(), retryable: false }),
+                output: None,
+                artifacts: Vec::new(),
+                missing: Vec::new(),
+                worker: None,
+                run_ms: 0,
+                log: Vec::new(),
+                reused_from: None,
+            };
+            self.store_verdict(&queue, &verdict).await?;
+        }
+        self.set_aside("TASKS", message, reason).await
+    }
+}
+
+fn read_offer(message: &Message) -> Result<Offer, codec::Error> {
+    let offer: Offer = codec::decode(&message.payload)?;
+    let place = subject::offer(&offer.queue, offer.priority, &offer.key());
+    if place == message.subject.as_str() {
+        Ok(offer)
+    } else {
+        Err(codec::Error::Elsewhere(message.subject.to_string()))
+    }
+}

@@ -1,0 +1,129 @@
+//! What is said of a run and kept: verdicts, cancellation, record, end.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use futures::StreamExt;
+use protocol::{
+    AttemptKey, Cancellation, End, RunId, RunRecord, Sequence, Stored, Verdict, codec, subject,
+};
+use tracing::warn;
+
+use super::NatsBus;
+use super::direct::SUBJECTS;
+use crate::{Error, Recorded};
+
+/// How often an end is looked for in the stream, beside being heard of.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How long a cancellation is kept that comes before its run: one day (ADR-43: in seconds or more).
+const CANCELLATION_TTL: &str = "24h";
+
+impl NatsBus {
+    pub(super) async fn store_verdict(
+        &self,
+        queue: &str,
+        verdict: &Verdict,
+    ) -> Result<Recorded, Error> {
+        let body = codec::encode(verdict)?;
+        self.shared.recorder.record(subject::verdict(&verdict.key(), queue), body.into()).await
+    }
+
+    pub(super) async fn stored_verdicts(
+        &self,
+        keys: Vec<(String, AttemptKey)>,
+    ) -> Result<Vec<Option<Stored<Verdict>>>, Error> {
+        let subjects: Vec<String> =
+            keys.iter().map(|(queue, key)| subject::verdict(key, queue)).collect();
+        let mut found = HashMap::with_capacity(subjects.len());
+        for some in subjects.chunks(SUBJECTS) {
+            for one in self.connection.last_of_each("RUN", some).await? {
+                found.insert(one.subject.clone(), one);
+            }
+        }
+        subjects
+            .iter()
+            .map(|subject| found.get(subject).map(|one| one.decode()).transpose())
+            .collect()
+    }
+
+    pub(super) async fn store_cancellation(&self, asked: &Cancellation) -> Result<(), Error> {
+        if self.stored_end(asked.run).await?.is_some() {
+            return Err(Error::UnknownRun(asked.run));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-TTL", CANCELLATION_TTL);
+        let body = codec::encode(asked)?;
+        // Refused means that somebody else asked first, which is as good.
+        self.connection.create(&subject::cancellation(asked.run), headers, body.into()).await?;
+        Ok(())
+    }
+
+    pub(super) async fn store_record(&self, record: &RunRecord) -> Result<(), Error> {
+        let to = subject::record(record.run);
+        let body = codec::encode(record)?;
+        let stored = self.connection.publish(&to, HeaderMap::new(), body.into()).await?;
+        stored.map_err(|fault| fault.into_error(&to))?;
+        self.tell(record.run, "run.progress", record).await;
+        Ok(())
+    }
+
+    pub(super) async fn stored_record(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
+        let found = self.connection.last("KV_runs", &subject::record(run)).await?;
+        found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
+    }
+
+    pub(super) async fn stored_records(&self) -> Result<Vec<RunRecord>, Error> {
+        let found = self.connection.all("KV_runs", subject::ALL_RECORDS, Sequence(1)).await?;
+        let mut records = Vec::with_capacity(found.len());
+        for one in found {
+            match codec::decode::<RunRecord>(&one.body) {
+                Ok(record) => records.push(record),
+                // One that cannot be read hides no other.
+                Err(error) => warn!(subject = one.subject, %error, "no record"),
+            }
+        }
+        records.sort_unstable_by_key(|record| Reverse((record.started, record.run)));
+        Ok(records)
+    }
+
+    /// Stores the end, then forgets what nobody needs any more. May be done again at any point.
+    pub(super) async fn store_end(&self, end: &End) -> Result<(), Error> {
+        let body = codec::encode(end)?;
+        let to = subject::end(end.run);
+        let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
+        // The owner record first: then no late coordinator can add an offer behind the purge.
+        self.purge("TASKS", &subject::owner(end.run)).await?;
+        self.purge("TASKS", &subject::offers(end.run)).await?;
+        for pattern in subject::forgotten(end.run) {
+            self.purge("RUN", &pattern).await?;
+        }
+        if first {
+            self.tell(end.run, "run.ended", end).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stored_end(&self, run: RunId) -> Result<Option<End>, Error> {
+        let found = self.connection.last("RUN", &subject::end(run)).await?;
+        found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
+    }
+
+    pub(super) async fn wait_for_end(&self, run: RunId) -> Result<End, Error> {
+        let to = subject::live(&subject::end(run));
+        let heard = self.connection.client.subscribe(to.clone()).await;
+        let mut heard = heard.map_err(|error| self.connection.unanswered(&to, error))?;
+        loop {
+            match self.stored_end(run).await {
+                Ok(Some(end)) => return Ok(end),
+                Ok(None) => {}
+                Err(Error::Unknown(why)) => warn!(%run, why, "looking for the end again"),
+                Err(error) => return Err(error),
+            }
+            // Heard of or not, the stream says what the end is.
+            let _ = tokio::time::timeout(LOOK, heard.next()).await;
+        }
+    }
+}
