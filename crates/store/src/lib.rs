@@ -1,56 +1,65 @@
 //! Where results rest: LAST objects and artifacts, by key.
 //!
 //! A thin layer over `object_store`: keys are made in one place ([`key`]), files stream in and out,
-//! and every failure says which key it was about.
+//! and every failure says which key it was about. The same calls work on a folder, on a bucket of
+//! any S3 server, and in memory.
 
+mod access;
+mod content_type;
 mod digest;
+mod error;
 pub mod key;
+mod limits;
+mod open;
+mod place;
+mod probe;
+mod transfer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures::StreamExt;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
-use tokio::io::AsyncReadExt;
+use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
+use crate::place::Place;
+
+pub use access::Access;
 pub use digest::{Digest, sha256};
+pub use error::Error;
+pub use probe::{Check, ConditionalWrites, Probe};
 
-/// Bytes read or sent at once while a file streams: S3 wants parts of 5 MiB or more.
-const PART_BYTES: usize = 8 * 1024 * 1024;
-
-/// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nothing is stored there.
-    #[error("nothing is stored at `{0}`")]
-    Missing(String),
-    /// The key cannot be one.
-    #[error("`{0}` is not a key")]
-    Key(String),
-    /// The store did not do it; another try may.
-    #[error("the store failed at `{key}`: {message}")]
-    Failed {
-        /// The key.
-        key: String,
-        /// What it said.
-        message: String,
-    },
-    /// A file on this machine could not be read or written.
-    #[error("`{path}`: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
+/// How often a conditional write is tried when others write the same key at that moment.
+const CONFLICTS: u32 = 6;
+const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A place for objects. Cheap to clone; every clone is the same place.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
-    folder: Option<PathBuf>,
+    place: Arc<Place>,
+}
+
+/// Whether a conditional write stored what it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It did.
+    Stored,
+    /// The key had an object before, which stays. It may be one's own, if the answer to an earlier
+    /// try was lost.
+    Exists,
+}
+
+/// An object that a list names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key.
+    pub key: String,
+    /// Its size, bytes.
+    pub size: u64,
 }
 
 impl Store {
@@ -66,103 +75,222 @@ impl Store {
             object_store::local::LocalFileSystem::new_with_prefix(&folder).map_err(|e| {
                 Error::Failed { key: folder.display().to_string(), message: e.to_string() }
             })?;
-        Ok(Self { objects: Arc::new(objects), folder: Some(folder) })
+        Ok(Self { objects: Arc::new(objects), place: Arc::new(Place::Folder(folder)) })
     }
 
     /// A store in memory, for tests.
     #[must_use]
     pub fn memory() -> Self {
-        Self { objects: Arc::new(object_store::memory::InMemory::new()), folder: None }
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        Self { objects, place: Arc::new(Place::Memory) }
     }
 
-    /// Where a person finds the object: a path for a folder, else the key.
+    /// Where a person finds the object: a path for a folder, an `s3://` address for a bucket, else
+    /// the key.
     #[must_use]
     pub fn locate(&self, key: &str) -> String {
-        match &self.folder {
-            Some(folder) => folder.join(key).display().to_string(),
-            None => key.to_owned(),
+        match &*self.place {
+            Place::Folder(folder) => folder.join(key).display().to_string(),
+            Place::Bucket(bucket) => format!("{}/{key}", bucket.url()),
+            Place::Memory => key.to_owned(),
         }
     }
 
-    /// Stores `bytes` at `key`, whole or not at all.
+    /// Stores `bytes` at `key`, whole or not at all, in place of whatever was there.
     ///
     /// # Errors
-    /// [`Error::Key`], [`Error::Failed`].
+    /// [`Error::Key`], and what the store may say: [`Error::Denied`], [`Error::NoBucket`],
+    /// [`Error::Unreachable`], [`Error::Failed`].
     pub async fn put(&self, key: &str, bytes: impl Into<Bytes> + Send) -> Result<(), Error> {
-        let bytes: Bytes = bytes.into();
-        self.objects.put(&path(key)?, bytes.into()).await.map_err(|e| failed(key, &e))?;
-        Ok(())
+        self.put_as(key, bytes.into(), PutMode::Overwrite).await.map(drop)
     }
 
-    /// Stores the content of a file at `key`, whole or not at all, without holding it in memory.
+    /// Stores `bytes` at `key`, whole or not at all, unless the key has an object already.
+    ///
+    /// Not every S3 server keeps the condition (see [`Store::probe`]), and one that refuses it is
+    /// asked for a plain write. So this saves work and keeps the first of equal objects; what must
+    /// be decided once is decided elsewhere.
     ///
     /// # Errors
-    /// [`Error::File`] when the file cannot be read, else as [`Store::put`].
-    pub async fn put_file(&self, key: &str, file: &Path) -> Result<Digest, Error> {
-        let unread = |source| Error::File { path: file.to_owned(), source };
+    /// As [`Store::put`].
+    pub async fn put_new(
+        &self,
+        key: &str,
+        bytes: impl Into<Bytes> + Send,
+    ) -> Result<Created, Error> {
+        self.put_as(key, bytes.into(), PutMode::Create).await
+    }
+
+    async fn put_as(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Created, Error> {
         let target = path(key)?;
-        let mut input = tokio::fs::File::open(file).await.map_err(unread)?;
-        let mut hash = digest::Hasher::default();
-        let upload = self.objects.put_multipart(&target).await.map_err(|e| failed(key, &e))?;
-        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-        let mut part = vec![0; PART_BYTES];
-        loop {
-            let count = input.read(&mut part).await.map_err(unread)?;
-            if count == 0 {
-                break;
+        let mut mode = match &*self.place {
+            Place::Bucket(bucket) if bucket.unconditional.load(Ordering::Relaxed) => {
+                PutMode::Overwrite
             }
-            hash.update(&part[..count]);
-            upload.write(&part[..count]);
-            // At most a few parts in flight: memory does not grow with the file.
-            upload.wait_for_capacity(2).await.map_err(|e| failed(key, &e))?;
+            _ => mode,
+        };
+        let mut pause = CONFLICT_PAUSE;
+        let mut conflicts = 0;
+        loop {
+            let options = PutOptions {
+                mode: mode.clone(),
+                attributes: self.attributes(key),
+                ..PutOptions::default()
+            };
+            let put = self.objects.put_opts(&target, bytes.clone().into(), options);
+            let Some(put) = self.in_time(limits::sending(bytes.len()), put).await else {
+                return Err(self.silent(key));
+            };
+            match put {
+                Ok(_) => return Ok(Created::Stored),
+                Err(error) if mode == PutMode::Create => match refusal(&error) {
+                    Refusal::Exists => return Ok(Created::Exists),
+                    Refusal::Condition => {
+                        if let Place::Bucket(bucket) = &*self.place {
+                            bucket.unconditional.store(true, Ordering::Relaxed);
+                        }
+                        mode = PutMode::Overwrite;
+                    }
+                    Refusal::Conflict if conflicts < CONFLICTS => {
+                        conflicts += 1;
+                        tokio::time::sleep(pause).await;
+                        pause *= 2;
+                    }
+                    Refusal::Conflict | Refusal::Write => return Err(self.failed(key, &error)),
+                },
+                Err(error) => return Err(self.failed(key, &error)),
+            }
         }
-        upload.finish().await.map_err(|e| failed(key, &e))?;
-        Ok(hash.finish())
     }
 
     /// The whole object.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::Key`], [`Error::Failed`].
+    /// [`Error::Missing`], else as [`Store::put`].
     pub async fn get(&self, key: &str) -> Result<Bytes, Error> {
-        let found = self.objects.get(&path(key)?).await.map_err(|e| failed(key, &e))?;
-        found.bytes().await.map_err(|e| failed(key, &e))
+        let (size, mut chunks) = self.open_object(key).await?;
+        let Some(first) = chunks.try_next().await? else {
+            return Ok(Bytes::new());
+        };
+        if first.len() as u64 == size {
+            return Ok(first);
+        }
+        let mut whole = BytesMut::from(first);
+        while let Some(chunk) = chunks.try_next().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
     }
 
-    /// Gives the object at `from` the key `to`, in place of whatever was there.
+    /// The object, piece by piece, for what may be larger than the memory.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::Key`], [`Error::Failed`].
+    /// [`Error::Missing`], else as [`Store::put`]; the pieces may fail too, and end then.
+    pub async fn stream(
+        &self,
+        key: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        Ok(self.open_object(key).await?.1)
+    }
+
+    /// The size of the object, bytes; none when nothing is stored at `key`.
+    ///
+    /// A bucket that does not exist has nothing stored in it: S3 does not tell the two apart here.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub async fn head(&self, key: &str) -> Result<Option<u64>, Error> {
+        let target = path(key)?;
+        match self.call(key, limits::ANSWER, self.objects.head(&target)).await {
+            Ok(object) => Ok(Some(object.size)),
+            Err(Error::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every object whose key begins with the folder `prefix` (all of them for the empty one), in
+    /// no certain order, while the store names them page by page.
+    ///
+    /// # Errors
+    /// [`Error::Key`]; the entries may fail as [`Store::put`] does, and end then.
+    pub fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<Entry, Error>>, Error> {
+        let found = self.guarded(prefix, self.objects.list(Some(&path(prefix)?)));
+        Ok(found
+            .map_ok(|object| Entry { key: object.location.to_string(), size: object.size })
+            .boxed())
+    }
+
+    /// Gives the object at `from` the key `to`, in place of whatever was there. S3 servers copy up
+    /// to 5 GiB.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], else as [`Store::put`].
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
-        self.objects.copy(&path(from)?, &path(to)?).await.map_err(|e| failed(from, &e))
+        let (from_path, to_path) = (path(from)?, path(to)?);
+        self.call(from, limits::COPY, self.objects.copy(&from_path, &to_path)).await
     }
 
     /// Forgets every object whose key begins with the folder `prefix`; none is fine.
     ///
     /// # Errors
-    /// [`Error::Key`], [`Error::Failed`].
+    /// As [`Store::put`].
     pub async fn forget(&self, prefix: &str) -> Result<(), Error> {
-        let mut found = self.objects.list(Some(&path(prefix)?));
-        while let Some(object) = found.next().await {
-            let object = object.map_err(|e| failed(prefix, &e))?;
-            self.objects.delete(&object.location).await.map_err(|e| failed(prefix, &e))?;
-        }
-        drop(found);
+        let found = self.objects.list(Some(&path(prefix)?));
+        let gone = self.objects.delete_stream(found.map_ok(|object| object.location).boxed());
+        let mut gone = self.guarded(
+            prefix,
+            gone.filter(|gone| {
+                // Somebody else was faster, which is fine.
+                let there = !matches!(gone, Err(object_store::Error::NotFound { .. }));
+                std::future::ready(there)
+            })
+            .boxed(),
+        );
+        while gone.try_next().await?.is_some() {}
         // Only folders leave something behind when their last object goes.
-        if let Some(folder) = &self.folder {
+        if let Place::Folder(folder) = &*self.place {
             let _ = tokio::fs::remove_dir_all(folder.join(prefix)).await;
         }
         Ok(())
+    }
+
+    /// Folders refuse attributes: what is read from a disk has its ending.
+    fn attributes(&self, key: &str) -> object_store::Attributes {
+        match &*self.place {
+            Place::Folder(_) => object_store::Attributes::new(),
+            Place::Bucket(_) | Place::Memory => content_type::attributes(key),
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    // The client of a bucket knows secrets, so only its place is shown.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Store({})", self.place)
+    }
+}
+
+/// Why a conditional write stored nothing.
+enum Refusal {
+    /// There is an object.
+    Exists,
+    /// Somebody else writes the same key at this moment.
+    Conflict,
+    /// The store knows no conditions.
+    Condition,
+    /// It would have refused any write.
+    Write,
+}
+
+fn refusal(error: &object_store::Error) -> Refusal {
+    match (error, error::status(error)) {
+        (object_store::Error::AlreadyExists { .. }, Some(409)) => Refusal::Conflict,
+        (object_store::Error::AlreadyExists { .. }, _) => Refusal::Exists,
+        (object_store::Error::NotImplemented { .. }, _) | (_, Some(501)) => Refusal::Condition,
+        _ => Refusal::Write,
     }
 }
 
 fn path(key: &str) -> Result<object_store::path::Path, Error> {
     object_store::path::Path::parse(key).map_err(|_| Error::Key(key.to_owned()))
-}
-
-fn failed(key: &str, error: &object_store::Error) -> Error {
-    match error {
-        object_store::Error::NotFound { .. } => Error::Missing(key.to_owned()),
-        other => Error::Failed { key: key.to_owned(), message: other.to_string() },
-    }
 }

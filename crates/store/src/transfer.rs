@@ -1,0 +1,208 @@
+//! Files in and out, with the digest of what passed, in bounded memory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{PutMode, PutMultipartOptions, WriteMultipart};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::digest::Hasher;
+use crate::{Created, Digest, Error, Store, limits, path};
+
+/// A part of an upload: S3 wants 5 MiB or more, and at most 10,000 of them, so 78 GiB fit.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// Parts in flight at once.
+const PARTS: usize = 2;
+
+/// The largest file that is stored by one conditional write: it is held in memory for it.
+const CONDITIONAL_BYTES: usize = 64 * 1024 * 1024;
+
+/// Read from a file at once.
+const PIECE_BYTES: usize = 1024 * 1024;
+
+impl Store {
+    /// Stores the content of a file at `key`, whole or not at all, in place of whatever was there,
+    /// without holding it in memory. The file may have up to 78 GiB.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be read, else as [`Store::put`].
+    pub async fn put_file(&self, key: &str, file: &Path) -> Result<Digest, Error> {
+        let (_, digest) = self.put_file_as(key, file, PART_BYTES, PutMode::Overwrite).await?;
+        Ok(digest)
+    }
+
+    /// Stores the content of a file at `key`, whole or not at all, unless the key has an object
+    /// already; also says what the file contains.
+    ///
+    /// A file beyond 64 MiB goes up in parts, without the condition, and is [`Created::Stored`]: few
+    /// servers keep a condition on parts, and as with [`Store::put_new`] nothing rests on it.
+    ///
+    /// # Errors
+    /// As [`Store::put_file`].
+    pub async fn put_file_new(&self, key: &str, file: &Path) -> Result<(Created, Digest), Error> {
+        self.put_file_as(key, file, CONDITIONAL_BYTES, PutMode::Create).await
+    }
+
+    /// One write if the file has at most `most` bytes, else parts.
+    async fn put_file_as(
+        &self,
+        key: &str,
+        file: &Path,
+        most: usize,
+        mode: PutMode,
+    ) -> Result<(Created, Digest), Error> {
+        path(key)?;
+        let mut input = Input::open(file).await?;
+        // One more tells whether there is more.
+        let first = input.read(most + 1).await?;
+        if first.len() <= most {
+            let created = self.put_as(key, first, mode).await?;
+            return Ok((created, input.hasher.finish()));
+        }
+        self.put_parts(key, first, &mut input).await?;
+        Ok((Created::Stored, input.hasher.finish()))
+    }
+
+    async fn put_parts(&self, key: &str, first: Bytes, input: &mut Input) -> Result<(), Error> {
+        let target = path(key)?;
+        let options = PutMultipartOptions {
+            attributes: self.attributes(key),
+            ..PutMultipartOptions::default()
+        };
+        let begin = self.objects.put_multipart_opts(&target, options);
+        let upload = self.call(key, limits::ANSWER, begin).await?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
+        match self.send(key, first, input, &mut upload).await {
+            Ok(()) => {
+                let limit = limits::sending(PART_BYTES * (PARTS + 1));
+                self.call(key, limit, upload.finish()).await.map(drop)
+            }
+            Err(error) => {
+                // Parts that nobody joins would be kept, and paid for, for ever.
+                let _ = self.in_time(limits::ANSWER, upload.abort()).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        key: &str,
+        first: Bytes,
+        input: &mut Input,
+        upload: &mut WriteMultipart,
+    ) -> Result<(), Error> {
+        let mut next = first;
+        while !next.is_empty() {
+            while !next.is_empty() {
+                upload.put(next.split_to(PART_BYTES.min(next.len())));
+                // At most a few parts in flight: memory does not grow with the file.
+                let room = upload.wait_for_capacity(PARTS);
+                self.call(key, limits::sending(PART_BYTES * PARTS), room).await?;
+            }
+            next = input.read(PART_BYTES).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the object into a file, in place of whatever was there; a reader of the file never
+    /// sees a part of it. The folder must exist.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::File`], else as [`Store::put`].
+    pub async fn get_to_file(&self, key: &str, file: &Path) -> Result<Digest, Error> {
+        let failed = |source| Error::File { path: file.to_owned(), source };
+        let (_, mut pieces) = self.open_object(key).await?;
+        let (output, temporary) = beside(file).map_err(failed)?.into_parts();
+        let mut output = File::from_std(output);
+        let mut hasher = Hasher::default();
+        while let Some(piece) = pieces.try_next().await? {
+            hasher.update(&piece);
+            output.write_all(&piece).await.map_err(failed)?;
+        }
+        output.flush().await.map_err(failed)?;
+        temporary.persist(file).map_err(|error| failed(error.error))?;
+        Ok(hasher.finish())
+    }
+}
+
+/// A new file in the folder of `file`, with the permissions that any new file gets.
+fn beside(file: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let create = |path: &Path| std::fs::File::options().write(true).create_new(true).open(path);
+    tempfile::Builder::new().prefix(".part-").make_in(folder, create)
+}
+
+/// A file that is being read.
+struct Input {
+    file: File,
+    path: PathBuf,
+    /// How much is probably left, bytes: saves memory, decides nothing.
+    left: usize,
+    hasher: Hasher,
+}
+
+impl Input {
+    async fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::File { path: path.to_owned(), source };
+        let mut file = File::open(path).await.map_err(failed)?;
+        let size = file.metadata().await.map_err(failed)?.len();
+        file.set_max_buf_size(PIECE_BYTES);
+        let left = usize::try_from(size).unwrap_or(usize::MAX);
+        Ok(Self { file, path: path.to_owned(), left, hasher: Hasher::default() })
+    }
+
+    /// The next `most` bytes; fewer at the end only.
+    async fn read(&mut self, most: usize) -> Result<Bytes, Error> {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < most {
+            let before = bytes.len();
+            // One more byte than is left lets the last read find the end.
+            bytes.reserve(PIECE_BYTES.min(most - before).min(self.left.saturating_add(1)));
+            let mut rest = (&mut self.file).take((most - before) as u64);
+            let count = rest.read_buf(&mut bytes).await;
+            let count = count.map_err(|source| Error::File { path: self.path.clone(), source })?;
+            if count == 0 {
+                break;
+            }
+            self.left = self.left.saturating_sub(count);
+            self.hasher.update(&bytes[before..]);
+        }
+        Ok(bytes.freeze())
+    }
+}
+
+/// The content of an open file of `size` bytes, piece by piece.
+pub(crate) fn read_file(
+    mut file: File,
+    path: PathBuf,
+    size: u64,
+) -> BoxStream<'static, Result<Bytes, Error>> {
+    file.set_max_buf_size(PIECE_BYTES);
+    let pieces = futures::stream::try_unfold((file, size), move |(mut file, left)| {
+        let path = path.clone();
+        async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            let most = usize::try_from(left).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
+            let mut piece = vec![0; most];
+            let read = file.read(&mut piece).await;
+            let count = read.map_err(|source| Error::File { path: path.clone(), source })?;
+            if count == 0 {
+                return Err(Error::File { path, source: io::ErrorKind::UnexpectedEof.into() });
+            }
+            piece.truncate(count);
+            Ok(Some((Bytes::from(piece), (file, left - count as u64))))
+        }
+    });
+    pieces.boxed()
+}
