@@ -1,65 +1,86 @@
 //! One run from its submission to its LAST: news in, effects out, until the engine is finished.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alt::Alt;
-use bus::{Bus, Follow, Heard, RunClaim};
+use bus::{Bus, Follow, Heard, Questions, StoredSubmission};
+use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
-use protocol::{Epoch, RunRecord, Submission, Timestamp};
+use protocol::{Epoch, Question, RunRecord, Source, Submission, Timestamp};
 use tokio::time::{interval, sleep};
 use tracing::{debug, info, warn};
 
 use crate::dispatch::{self, Orders};
-use crate::{Desk, Error, finish};
+use crate::{Desk, Error, answers, finish, refuse, reuse};
 
-/// How often the lease of a submission is renewed.
-const RENEW: Duration = Duration::from_secs(3);
-
-/// The record that lists and progress bars read is written at most this often.
-const REPORT: Duration = Duration::from_millis(100);
-
-/// Conducts the run of `claim` to its end and forgets the submission.
-pub(crate) async fn conduct<B: Bus>(desk: &Desk<B>, claim: B::RunClaim) -> Result<(), Error> {
-    let submission = claim.submission().body.clone();
-    let started = claim.submission().at;
+/// Conducts the run of `stored` to its end. May be begun anew at any point, here or elsewhere.
+pub(crate) async fn conduct<B: Bus>(
+    desk: &Desk<B>,
+    stored: &StoredSubmission,
+) -> Result<(), Error> {
+    let submission = &stored.body;
     let run = submission.run;
+    if let Some(end) = desk.bus.end_of(run).await? {
+        // Its coordinator died between the end and the ack.
+        dispatch::insist(|| desk.bus.end(end.clone())).await?;
+        return Ok(());
+    }
     let epoch = desk.bus.own(run).await?;
     info!(run.id = %run, epoch = epoch.0, "run taken");
-    let report = read(desk, &submission).await?;
+    let file = file(desk, submission).await?;
+    let report = read(desk, submission, file.clone()).await?;
     let Some(alt) = report.alt.clone() else {
-        finish::refuse(desk, run, report).await?;
-        return Ok(claim.ack().await?);
+        return refuse::refuse(desk, stored, &file, &report).await;
     };
-    let follow = desk.bus.follow(run).await?;
-    let plan = Plan::new(run, alt, &desk.settings.catalogue);
-    let mut conductor =
-        Conductor { desk, epoch, engine: Run::new(plan, started), cancelled: None, stale: true };
-    conductor.follow(follow, &claim).await?;
-    conductor.report().await?;
-    let Conductor { engine, cancelled, .. } = conductor;
-    let record = record_of(&engine);
-    // The lease is renewed while the LAST is written: that may take longer than a lease.
-    let finishing = finish::finish(desk, engine, cancelled);
-    tokio::pin!(finishing);
-    let mut renew = interval(RENEW);
-    let end = loop {
-        tokio::select! {
-            end = &mut finishing => break end?,
-            _ = renew.tick() => hold(&claim).await?,
+    if let Some(taken_over) = &submission.reuse {
+        reuse::take_over(desk, run, &alt, taken_over).await?;
+    }
+    let conductor = loop {
+        match conduct_from_the_start(desk, epoch, stored, &alt).await {
+            // Told again from the start it is the same run, with nothing missed.
+            Err(Error::Bus(bus::Error::Missed(run))) => {
+                desk.settings.metrics.restart();
+                warn!(run.id = %run, "starting again");
+            }
+            conducted => break conducted?,
         }
     };
+    conductor.report().await?;
+    let Conductor { engine, cancelled, .. } = conductor;
+    let record = record_of(&engine, desk.bus.now());
+    let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
+    let end = finish::finish(desk, engine, finish::Facts { cancelled, reused, file }).await?;
+    // The record first: whoever hears of the end finds it there.
+    desk.report(RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record }).await?;
     dispatch::insist(|| desk.bus.end(end.clone())).await?;
-    desk.report(RunRecord { end: Some(end), ..record }).await?;
-    claim.ack().await?;
+    desk.settings.metrics.end(end.status);
     finish::tidy(desk, run).await;
     Ok(())
 }
 
+async fn conduct_from_the_start<'a, B: Bus>(
+    desk: &'a Desk<B>,
+    epoch: Epoch,
+    stored: &StoredSubmission,
+    alt: &Arc<Alt>,
+) -> Result<Conductor<'a, B>, Error> {
+    let run = stored.body.run;
+    let follow = desk.bus.follow(run).await?;
+    let questions = desk.bus.questions(run).await?;
+    let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
+    let engine = Run::new(plan, stored.at);
+    let mut conductor =
+        Conductor { desk, epoch, engine, cancelled: None, stale: true, retold: false };
+    conductor.follow(follow, questions).await?;
+    Ok(conductor)
+}
+
 impl<B: Bus> Desk<B> {
     /// Replaces the record of a run. The next one says the same and more, so one may be missed.
-    async fn report(&self, record: RunRecord) -> Result<(), Error> {
+    pub(crate) async fn report(&self, record: RunRecord) -> Result<(), Error> {
         match self.bus.report(record).await {
             Err(bus::Error::Unknown(why)) => warn!(%why, "a record may not be stored"),
             reported => reported?,
@@ -68,19 +89,29 @@ impl<B: Bus> Desk<B> {
     }
 }
 
-/// Renews the lease of a submission. One renewal may be missed: the next is long before its end.
-async fn hold(claim: &impl RunClaim) -> Result<(), Error> {
-    match claim.extend().await {
-        Err(bus::Error::Unknown(why)) => warn!(%why, "the lease of a run may not be renewed"),
-        extended => extended?,
+/// The bytes of a submission's file.
+async fn file<B: Bus>(desk: &Desk<B>, submission: &Submission) -> Result<Bytes, Error> {
+    match &submission.alt {
+        Source::Inline(bytes) => Ok(bytes.clone()),
+        Source::Stored { key, sha256, .. } => {
+            let bytes = desk.store.get(key).await?;
+            if store::sha256(&bytes) == *sha256 {
+                Ok(bytes)
+            } else {
+                Err(Error::Last(format!("the file at `{key}` is not the one that was submitted")))
+            }
+        }
     }
-    Ok(())
 }
 
-/// The file of a submission. A million tasks take seconds, so off the loop that feeds other runs.
-async fn read<B: Bus>(desk: &Desk<B>, submission: &Submission) -> Result<alt::Report, Error> {
+/// What the file says. A million tasks take seconds, so off the loop that feeds other runs.
+async fn read<B: Bus>(
+    desk: &Desk<B>,
+    submission: &Submission,
+    file: Bytes,
+) -> Result<alt::Report, Error> {
     let jobs: Vec<String> = desk.settings.catalogue.names().map(ToOwned::to_owned).collect();
-    let Submission { alt, mode, persona, .. } = submission.clone();
+    let (mode, persona) = (submission.mode, submission.persona.clone());
     let reading = tokio::task::spawn_blocking(move || {
         let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
         let check = alt::Check {
@@ -89,7 +120,7 @@ async fn read<B: Bus>(desk: &Desk<B>, submission: &Submission) -> Result<alt::Re
             persona: persona.as_deref(),
             ..alt::Check::default()
         };
-        alt::read(alt.as_bytes(), &check)
+        alt::read(&file, &check)
     });
     reading.await.map_err(|fault| Error::Last(format!("reading the file: {fault}")))
 }
@@ -103,24 +134,40 @@ struct Conductor<'a, B> {
     cancelled: Option<String>,
     /// Whether the record no longer tells how things are.
     stale: bool,
+    /// Whether offers to come may have been made before: this is not the run's first conductor, as
+    /// far as can be told, and has just been told the past.
+    retold: bool,
 }
 
 impl<B: Bus> Conductor<'_, B> {
-    async fn follow(&mut self, mut follow: B::Follow, claim: &B::RunClaim) -> Result<(), Error> {
-        let mut renew = interval(RENEW);
-        let mut report = interval(REPORT);
+    async fn follow(
+        &mut self,
+        mut follow: B::Follow,
+        mut questions: B::Questions,
+    ) -> Result<(), Error> {
+        let mut report = interval(self.desk.settings.report_every);
         while !self.engine.is_finished() {
             tokio::select! {
-                heard = follow.next() => {
-                    for news in heard? {
-                        self.tell(news);
+                heard = follow.next() => match heard {
+                    Ok(heard) => heard.into_iter().for_each(|news| self.tell(news)),
+                    // The road is down: what it had to say is still there when it is back.
+                    Err(bus::Error::Unknown(why)) => {
+                        warn!(%why, "listening again");
+                        sleep(dispatch::AGAIN).await;
                     }
-                }
+                    Err(error) => return Err(error.into()),
+                },
                 at = due(&self.desk.bus, self.engine.poll_timeout()) => {
                     self.engine.handle(at, Event::TimePassed);
                 }
-                _ = renew.tick() => hold(claim).await?,
-                _ = report.tick(), if self.stale => self.report().await?,
+                question = questions.next() => {
+                    let answer = self.answer(&question?);
+                    questions.answer(answer).await;
+                }
+                _ = report.tick(), if self.stale => {
+                    self.stale = false;
+                    self.report().await?;
+                }
             }
             self.perform().await?;
         }
@@ -130,7 +177,10 @@ impl<B: Bus> Conductor<'_, B> {
     /// Tells the engine what the road said.
     fn tell(&mut self, news: Heard) {
         let (at, event) = match news {
-            Heard::CaughtUp(at) => (at, Event::Begin),
+            Heard::CaughtUp(at) => {
+                self.retold = true;
+                (at, Event::Begin)
+            }
             Heard::Started(stored) => {
                 let started = stored.body;
                 let event = Event::Started {
@@ -141,6 +191,7 @@ impl<B: Bus> Conductor<'_, B> {
                 (stored.at, event)
             }
             Heard::Verdict(stored) => {
+                self.desk.settings.metrics.hear_verdict();
                 let verdict = stored.body;
                 let retryable = verdict.failure.as_ref().is_none_or(|failure| failure.retryable);
                 let event = Event::Verdict {
@@ -161,7 +212,7 @@ impl<B: Bus> Conductor<'_, B> {
 
     /// Does all that the engine wants done.
     async fn perform(&mut self) -> Result<(), Error> {
-        let mut orders = Orders::new(self.desk, self.epoch);
+        let mut orders = Orders::new(self.desk, self.epoch, std::mem::take(&mut self.retold));
         while let Some(effect) = self.engine.poll_effect() {
             debug!(effect = effect.name(), "effect");
             match effect {
@@ -186,20 +237,28 @@ impl<B: Bus> Conductor<'_, B> {
         orders.flush().await
     }
 
+    fn answer(&self, question: &Question) -> protocol::Answer {
+        let limits: BTreeMap<_, _> = self.desk.settings.catalogue.queues();
+        let now = self.desk.bus.now();
+        let desk =
+            answers::Desk { engine: &self.engine, roster: &self.desk.roster, limits: &limits, now };
+        desk.answer(question, record_of(&self.engine, now))
+    }
+
     /// Writes the record.
-    async fn report(&mut self) -> Result<(), Error> {
-        self.stale = false;
-        self.desk.report(record_of(&self.engine)).await
+    async fn report(&self) -> Result<(), Error> {
+        self.desk.report(record_of(&self.engine, self.desk.bus.now())).await
     }
 }
 
-fn record_of(engine: &Run) -> RunRecord {
+fn record_of(engine: &Run, updated: Timestamp) -> RunRecord {
     let alt: &Arc<Alt> = engine.plan().alt();
     RunRecord {
         run: engine.plan().run(),
         alt_id: alt.file().id.clone(),
         title: alt.file().title.clone(),
         started: engine.started_at(),
+        updated,
         counts: engine.counts(),
         end: None,
     }

@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::{Desk, Error};
 
 /// How long to wait before a write of unknown outcome is made again.
-const AGAIN: Duration = Duration::from_millis(250);
+pub(crate) const AGAIN: Duration = Duration::from_millis(250);
 
 /// The offer of an attempt: all that a worker needs to know, and no more.
 pub(crate) fn offer(engine: &Run, epoch: Epoch, dispatch: Dispatch) -> Offer {
@@ -38,6 +38,7 @@ pub(crate) fn offer(engine: &Run, epoch: Epoch, dispatch: Dispatch) -> Offer {
         mode: file.mode,
         persona: file.persona.clone(),
         perturbation: dispatch.perturbation,
+        again: false,
     }
 }
 
@@ -73,6 +74,7 @@ pub(crate) fn sealed(engine: &Run, seal: Seal) -> (String, Verdict) {
         worker: None,
         run_ms: 0,
         log: Vec::new(),
+        reused_from: None,
     };
     (engine.plan().queue(seal.task).to_owned(), verdict)
 }
@@ -81,12 +83,14 @@ pub(crate) fn sealed(engine: &Run, seal: Seal) -> (String, Verdict) {
 pub(crate) struct Orders<'a, B> {
     desk: &'a Desk<B>,
     epoch: Epoch,
+    /// Whether these may have been offered before: workers then look for a verdict first.
+    again: bool,
     offers: Vec<Offer>,
 }
 
 impl<'a, B: Bus> Orders<'a, B> {
-    pub(crate) const fn new(desk: &'a Desk<B>, epoch: Epoch) -> Self {
-        Self { desk, epoch, offers: Vec::new() }
+    pub(crate) const fn new(desk: &'a Desk<B>, epoch: Epoch, again: bool) -> Self {
+        Self { desk, epoch, again, offers: Vec::new() }
     }
 
     pub(crate) async fn dispatch(&mut self, offer: Offer) -> Result<(), Error> {
@@ -99,8 +103,24 @@ impl<'a, B: Bus> Orders<'a, B> {
         if self.offers.is_empty() {
             return Ok(());
         }
-        let offers = std::mem::take(&mut self.offers);
-        insist(|| self.desk.bus.dispatch(self.epoch, offers.clone())).await
+        let mut offers = std::mem::take(&mut self.offers);
+        let mut again = self.again;
+        loop {
+            offers.iter_mut().for_each(|offer| offer.again = again);
+            match self.desk.bus.dispatch(self.epoch, offers.clone()).await {
+                Ok(()) => {
+                    self.desk.settings.metrics.offer(offers.len());
+                    return Ok(());
+                }
+                // Perhaps they are there, and some of them done already.
+                Err(bus::Error::Unknown(why)) => {
+                    warn!(%why, "offering again");
+                    again = true;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     pub(crate) async fn seal(&self, queue: String, verdict: Verdict) -> Result<(), Error> {

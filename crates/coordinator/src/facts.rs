@@ -15,14 +15,14 @@ use crate::dispatch::insist;
 const CHUNK: usize = 256;
 
 /// The facts of every task in file order, with few verdicts in memory at a time.
-pub(crate) struct Facts<'a, B> {
+pub(crate) struct TaskLedger<'a, B> {
     bus: &'a B,
     engine: &'a Run,
     next: u32,
     fetched: VecDeque<TaskFacts>,
 }
 
-impl<'a, B: Bus> Facts<'a, B> {
+impl<'a, B: Bus> TaskLedger<'a, B> {
     pub(crate) const fn new(bus: &'a B, engine: &'a Run) -> Self {
         Self { bus, engine, next: 0, fetched: VecDeque::new() }
     }

@@ -9,52 +9,82 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bus::Bus;
+use bytes::Bytes;
 use engine::Run;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use last::{Assembled, Picture, RunFacts};
-use protocol::{End, RunId, RunStatus};
-use store::{Store, key};
-use tracing::warn;
+use last::{Assembled, FileDigest, Picture, RunFacts};
+use protocol::{End, RunId};
+use store::{Created, Store, key};
+use tracing::{error, warn};
 
-use crate::facts::{Facts, finished_at};
-use crate::{Desk, Error};
+use crate::facts::{TaskLedger, finished_at};
+use crate::{Desk, Error, Metrics};
 
 /// Artifacts copied at once.
 const COPIES: usize = 8;
 
 /// The name of the result in its folder.
-const LAST: &str = "last.json";
+pub(crate) const LAST: &str = "last.json";
 
 /// How long to wait before a result is stored again; doubles up to [`AGAIN_MOST`].
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_MOST: Duration = Duration::from_secs(30);
 
+/// What a LAST says beside what the engine knows.
+pub(crate) struct Facts {
+    /// Why the run was cancelled, if it was.
+    pub(crate) cancelled: Option<String>,
+    /// The earlier run whose results were taken over, if there is one.
+    pub(crate) reused: Option<RunId>,
+    /// The ALT file.
+    pub(crate) file: Bytes,
+}
+
 /// Writes everything but the end, which is returned: from it on the run is over.
 pub(crate) async fn finish<B: Bus>(
     desk: &Desk<B>,
     engine: Run,
-    cancelled: Option<String>,
+    facts: Facts,
 ) -> Result<End, Error> {
     let run = engine.plan().run();
     let folder = key::last_folder(&engine.plan().alt().file().id, &run.to_string());
-    let made = assemble(desk, engine, cancelled).await?;
-    // Results are never given up: a full disk is emptied, a bucket comes back.
+    let file = facts.file.clone();
+    let made = assemble(desk, engine, facts).await?;
+    let metrics = &desk.settings.metrics;
+    let put = || put_all(&desk.store, &folder, &made, &file);
+    let last_sha256 = until_stored(run, metrics, put).await;
+    let last_key = format!("{folder}/{LAST}");
+    Ok(End { run, last_key, last_sha256, status: made.assembled.status })
+}
+
+/// Stores until it is stored. Results are never given up: a full disk is emptied, a bucket comes
+/// back.
+pub(crate) async fn until_stored<T, F>(run: RunId, metrics: &Metrics, put: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, store::Error>>,
+{
     let mut wait = AGAIN;
-    while let Err(error) = put_all(&desk.store, &folder, &made).await {
-        warn!(run.id = %run, error = %error, again_s = wait.as_secs(), "result not stored");
+    loop {
+        match put().await {
+            Ok(stored) => return stored,
+            Err(error) => {
+                metrics.retry_store();
+                warn!(run.id = %run, error = %error, again_s = wait.as_secs(), "result not stored");
+            }
+        }
         tokio::time::sleep(wait).await;
         wait = AGAIN_MOST.min(wait * 2);
     }
-    Ok(End {
-        run,
-        last_key: format!("{folder}/{LAST}"),
-        last_sha256: made.assembled.sha256,
-        status: made.assembled.status,
-    })
 }
 
-/// Stores what the LAST names, then the LAST. May be done again from the start.
-async fn put_all(store: &Store, folder: &str, made: &Made) -> Result<(), store::Error> {
+/// Stores what the LAST names, then the LAST, whose digest is returned. May be done again from the
+/// start.
+async fn put_all(
+    store: &Store,
+    folder: &str,
+    made: &Made,
+    file: &Bytes,
+) -> Result<String, store::Error> {
     let at = |name: &str| format!("{folder}/{name}");
     let mut copies = Vec::with_capacity(made.assembled.promotions.len());
     for promotion in &made.assembled.promotions {
@@ -62,10 +92,22 @@ async fn put_all(store: &Store, folder: &str, made: &Made) -> Result<(), store::
         copies.push(async move { store.copy(&from, &to).await });
     }
     stream::iter(copies).buffer_unordered(COPIES).try_collect::<()>().await?;
+    store.put(&at(last::ALT_FILE), file.clone()).await?;
     store.put(&at("summary.txt"), made.assembled.summary.clone()).await?;
     store.put(&at("graph.svg"), made.svg.clone()).await?;
     store.put(&at("graph.dot"), made.dot.clone()).await?;
-    store.put_file(&at(LAST), &made.path).await.map(drop)
+    let key = at(LAST);
+    let (created, digest) = store.put_file_new(&key, &made.path).await?;
+    if created == Created::Exists {
+        // Whoever was here before wrote the same, for it is a function of what is stored; should it
+        // not be the same, what may have been read already stands.
+        let there = store::sha256(&store.get(&key).await?);
+        if there != digest.sha256 {
+            error!(key, there, ours = digest.sha256, "another LAST is there; it stands");
+        }
+        return Ok(there);
+    }
+    Ok(digest.sha256)
 }
 
 /// What is ready to be stored.
@@ -80,7 +122,7 @@ struct Made {
 async fn assemble<B: Bus>(
     desk: &Desk<B>,
     engine: Run,
-    cancelled: Option<String>,
+    Facts { cancelled, reused, file: alt_file }: Facts,
 ) -> Result<Made, Error> {
     let bus = desk.bus.clone();
     let durability = desk.settings.durability.clone();
@@ -91,6 +133,7 @@ async fn assemble<B: Bus>(
         let mut out = BufWriter::with_capacity(1 << 20, file);
         let plan = engine.plan();
         let alt = plan.alt();
+        let digest = FileDigest { size: alt_file.len() as u64, sha256: store::sha256(&alt_file) };
         let facts = RunFacts {
             run: plan.run(),
             alt,
@@ -102,8 +145,10 @@ async fn assemble<B: Bus>(
             cancelled: cancelled.as_deref(),
             chaos: plan.chaos().map(|chaos| (chaos.seed, chaos.level)),
             durability: &durability,
+            alt_file: Some(&digest),
+            reuse: reused,
         };
-        let mut tasks = Facts::new(&bus, &engine);
+        let mut tasks = TaskLedger::new(&bus, &engine);
         let mut ask = |task| runtime.block_on(tasks.of(task));
         let assembled = last::assemble(&mut out, &facts, &mut ask)
             .map_err(|error| Error::Last(error.to_string()))?;
@@ -126,19 +171,4 @@ pub(crate) async fn tidy<B: Bus>(desk: &Desk<B>, run: RunId) {
     if let Err(error) = desk.store.forget(&key::attempts_folder(&run.to_string())).await {
         warn!(run.id = %run, error = %error, "what the attempts left is still there");
     }
-}
-
-/// Ends a run whose file is refused: its diagnostics are stored in the place of a LAST.
-pub(crate) async fn refuse<B: Bus>(
-    desk: &Desk<B>,
-    run: RunId,
-    report: alt::Report,
-) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(&report.diagnostics)
-        .map_err(|error| Error::Last(error.to_string()))?;
-    let last_key = format!("refused/{run}.json");
-    let last_sha256 = store::sha256(text.as_bytes());
-    desk.store.put(&last_key, text).await?;
-    let end = End { run, last_key, last_sha256, status: RunStatus::Refused };
-    Ok(desk.bus.end(end).await?)
 }

@@ -5,21 +5,30 @@
 //! die at any line; whoever takes the submission next does the same again, and whatever was done
 //! twice was create-only.
 
+mod answers;
 mod conduct;
 mod dispatch;
 mod facts;
 mod finish;
+mod metrics;
+mod refuse;
+mod reuse;
+mod roster;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, RunClaim};
-use protocol::Catalogue;
+use protocol::{Catalogue, limits};
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
+
+pub use crate::metrics::Metrics;
+use crate::roster::Roster;
 
 /// What a coordinator is told when it starts.
 #[derive(Debug, Clone)]
@@ -30,6 +39,10 @@ pub struct Settings {
     pub durability: String,
     /// Where a LAST grows before it is stored; made if absent.
     pub scratch: PathBuf,
+    /// The record that lists and progress bars read is written at most this often.
+    pub report_every: Duration,
+    /// What it counts.
+    pub metrics: Metrics,
 }
 
 /// Why a run could not be conducted to its end here.
@@ -49,6 +62,7 @@ struct Desk<B> {
     bus: B,
     store: Store,
     settings: Settings,
+    roster: Arc<Roster>,
 }
 
 /// How long a run rests after a failure that another try may mend.
@@ -76,8 +90,13 @@ pub async fn coordinate<B: Bus>(
         }
         tokio::time::sleep(AGAIN).await;
     }
-    let desk = Arc::new(Desk { bus, store, settings });
+    let roster = Arc::new(Roster::default());
+    let (listener, ear) = (Arc::clone(&roster), bus.clone());
+    let _listening =
+        AbortOnDropHandle::new(tokio::spawn(async move { listener.listen(&ear).await }));
+    let desk = Arc::new(Desk { bus, store, settings, roster });
     let mut runs = JoinSet::new();
+    let leaving = CancellationToken::new();
     loop {
         tokio::select! {
             biased;
@@ -87,9 +106,9 @@ pub async fn coordinate<B: Bus>(
                     error!(error = %fault, "a conductor died; its lease runs out");
                 }
             }
-            claim = desk.bus.next_run() => match claim {
+            claim = desk.bus.next_run(), if runs.len() < limits::RUNS => match claim {
                 Ok(claim) => {
-                    runs.spawn(see_through(Arc::clone(&desk), claim));
+                    runs.spawn(see_through(Arc::clone(&desk), claim, leaving.clone()));
                 }
                 Err(bus::Error::Closed) => return Err(bus::Error::Closed),
                 Err(error) => {
@@ -99,19 +118,45 @@ pub async fn coordinate<B: Bus>(
             }
         }
     }
-    // What is about to end may; the others are left: their leases run out and another goes on.
-    let _ = tokio::time::timeout(DRAIN, runs.join_all()).await;
+    // What is about to end may; the others are handed to another coordinator.
+    if tokio::time::timeout(DRAIN, async { while runs.join_next().await.is_some() {} })
+        .await
+        .is_err()
+    {
+        leaving.cancel();
+        let _ = tokio::time::timeout(DRAIN, runs.join_all()).await;
+    }
     Ok(())
 }
 
 /// Conducts a run and says how that went. A run that failed here stays on the road for another.
-async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim) {
+async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim, leaving: CancellationToken) {
     let run = claim.submission().body.run;
-    match conduct::conduct(&desk, claim).await {
-        Ok(()) => info!(run.id = %run, "run ended"),
-        Err(Error::Bus(bus::Error::Fenced(_) | bus::Error::LeaseLost)) => {
+    let _begun = desk.settings.metrics.begin();
+    let conducted = {
+        let conducting = conduct::conduct(&desk, claim.submission());
+        let held = bus::lease::keep(claim.lease(), || claim.extend(), conducting);
+        tokio::select! {
+            conducted = held => Some(conducted.unwrap_or(Err(bus::Error::LeaseLost.into()))),
+            () = leaving.cancelled() => None,
+        }
+    };
+    match conducted {
+        Some(Ok(())) => {
+            // Unheard, it comes again, and is found to have ended.
+            if let Err(error) = claim.ack().await {
+                warn!(run.id = %run, error = %error, "the submission may come again");
+            }
+            info!(run.id = %run, "run ended");
+        }
+        Some(Err(Error::Bus(bus::Error::Fenced(_) | bus::Error::LeaseLost))) => {
+            desk.settings.metrics.be_fenced();
             info!(run.id = %run, "run has another owner");
         }
-        Err(error) => error!(run.id = %run, error = %error, "run left to another"),
+        Some(Err(error)) => error!(run.id = %run, error = %error, "run left to another"),
+        None => {
+            info!(run.id = %run, "run handed to another coordinator");
+            let _ = claim.release().await;
+        }
     }
 }

@@ -42,6 +42,7 @@ fn told(task: TaskIndex) -> TaskFacts {
         worker: None,
         run_ms: 1,
         log: vec![],
+        reused_from: None,
     };
     let verdict = Stored { sequence: Sequence(1), at, body: verdict };
     let attempts = vec![AttemptFacts { ready_at: at, verdict, perturbation: None }];
@@ -62,6 +63,8 @@ fn benchmarks(criterion: &mut Criterion) {
         cancelled: None,
         chaos: None,
         durability: "none",
+        alt_file: None,
+        reuse: None,
     };
     let mut group = criterion.benchmark_group("100,000 tasks");
     group.sample_size(10);

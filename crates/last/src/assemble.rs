@@ -2,6 +2,7 @@
 
 mod critical;
 mod head;
+mod refused;
 mod task;
 
 use std::io::{self, Write};
@@ -11,11 +12,14 @@ use protocol::{RunStatus, Timestamp};
 
 use crate::Moment;
 use crate::facts::{RunFacts, TaskFacts};
-use crate::model::{Artifact, DependencyType, Edge, LastFile, Node, TaskResult, TaskStatus};
+use crate::model::{
+    Artifact, DependencyType, Edge, LastFile, Node, Reused, TaskResult, TaskStatus,
+};
 use crate::sheet::Sheet;
 use crate::summary::{self, Highlights};
 
 pub(crate) use head::success_rate;
+pub use refused::refused;
 
 /// What was written, and what is left to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +97,7 @@ struct Told {
     artifacts: Vec<Artifact>,
     promotions: Vec<Promotion>,
     highlights: Highlights,
+    reused: u32,
 }
 
 /// Writes the LAST of `run` to `out`, asking `task` once for each task, in file order.
@@ -109,7 +114,7 @@ pub fn assemble<E>(
 ) -> Result<Assembled, AssembleError<E>> {
     let file = run.alt.file();
     let mut told = Told { spans: Vec::with_capacity(file.tasks.len()), ..Told::default() };
-    let head = head::head(run);
+    let mut head = head::head(run);
     let mut sheet = Sheet::new(out);
     head::write(&mut sheet, &head)?;
 
@@ -126,6 +131,8 @@ pub fn assemble<E>(
     }
     sheet.close('}')?;
     check_counts(run, &told.spans)?;
+    head.reuse = run.reuse.map(|run| Reused { run, tasks: told.reused });
+    sheet.option("reuse", head.reuse.as_ref())?;
 
     sheet.open("artifacts", '[')?;
     for artifact in &told.artifacts {

@@ -1,7 +1,9 @@
 //! What a coordinator knows of a finished run, in the shape the assembler asks for it.
 
-use alt::{Alt, Mode, TaskIndex};
+use alt::{Alt, Mode, Report, TaskIndex};
 use protocol::{Counts, Perturbation, RunId, Stored, Timestamp, Verdict};
+
+use crate::FileDigest;
 
 /// What is known of the run as a whole.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,29 @@ pub struct RunFacts<'a> {
     pub chaos: Option<(u64, u8)>,
     /// What the streams and the store promised to survive.
     pub durability: &'a str,
+    /// The ALT file as submitted, which the caller keeps beside the LAST as [`crate::ALT_FILE`].
+    pub alt_file: Option<&'a FileDigest>,
+    /// The earlier run whose results were to be taken over. Which were, the verdicts say.
+    pub reuse: Option<RunId>,
+}
+
+/// What is known of a file that was refused: nothing of it ran.
+#[derive(Debug, Clone, Copy)]
+pub struct RefusedFacts<'a> {
+    /// The run.
+    pub run: RunId,
+    /// The id of the file, if it could be read.
+    pub alt_id: Option<&'a str>,
+    /// The title of the file, if it could be read.
+    pub title: Option<&'a str>,
+    /// When the submission was stored.
+    pub at: Timestamp,
+    /// What the streams and the store promised to survive.
+    pub durability: &'a str,
+    /// The file as submitted, which the caller keeps beside the LAST as [`crate::ALT_FILE`].
+    pub alt_file: Option<&'a FileDigest>,
+    /// What was found in it.
+    pub report: &'a Report,
 }
 
 /// What is known of one task.

@@ -1,15 +1,20 @@
 //! The LAST file as it is written: one struct per JSON object, fields in the order of the file.
 
 mod map;
+mod refusal;
+mod reused;
 
 use alt::{Json, Mode, Priority};
-use protocol::{MissingFile, Outcome, Perturbation, RunStatus, WorkerId};
+use protocol::{MissingFile, Outcome, Perturbation, RunId, RunStatus, WorkerId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Moment;
 pub use map::Metadata;
 pub(crate) use map::{members, tasks};
+pub use refusal::{Refusal, Unlisted};
+pub use reused::Reused;
+pub(crate) use reused::{optional_run, run_schema};
 
 /// The version of the format.
 pub const VERSION: &str = "1.0";
@@ -24,16 +29,19 @@ pub struct LastFile {
     pub version: String,
     /// When the run ended.
     pub created_at: Moment,
-    /// The id of the ALT file.
+    /// The id of the ALT file; empty when a refused file had none.
     pub alt_file_id: String,
-    /// The title of the ALT file.
+    /// The title of the ALT file; empty when a refused file had none.
     pub alt_file_title: String,
+    /// The ALT file as it was submitted, kept beside the LAST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_file: Option<AltFileRef>,
     /// The run's id: 32 lower-case hex digits.
     pub execution_id: String,
     /// Whether all, some or none of the tasks completed.
     #[schemars(schema_with = "status_schema")]
     pub status: RunStatus,
-    /// Completed tasks by all tasks, 0 to 1; 1 when there is no task.
+    /// Completed tasks by all tasks, 0 to 1; 1 when there is no task, 0 when the file was refused.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub success_rate: f64,
     /// The mode it ran in.
@@ -61,6 +69,12 @@ pub struct LastFile {
     /// Why the run was cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<String>,
+    /// Why the file was refused: its errors by position, at most 100; then nothing ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Vec<Refusal>>,
+    /// What was found in a refused file and is not listed; absent when everything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_more: Option<Unlisted>,
     /// The outcome in one sentence.
     pub summary: String,
     /// Counts by status, and the ALT file's own metadata with `alt_` before each key.
@@ -69,6 +83,9 @@ pub struct LastFile {
     #[serde(with = "tasks")]
     #[schemars(with = "std::collections::BTreeMap<String, TaskResult>")]
     pub task_results: Vec<TaskResult>,
+    /// What the run took over from an earlier run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<Reused>,
     /// The files that completed tasks left.
     pub artifacts: Vec<Artifact>,
     /// What depended on what.
@@ -145,6 +162,10 @@ pub struct TaskResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "outcome_schema")]
     pub outcome: Option<Outcome>,
+    /// The run that executed it, when its result was taken over from an earlier run.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_run")]
+    #[schemars(schema_with = "run_schema")]
+    pub reused_from: Option<RunId>,
     /// When its first attempt started; when it was decided if it was never tried.
     pub start_time: Moment,
     /// When it was decided.
@@ -229,6 +250,19 @@ pub struct AttemptResult {
     /// Lines the job logged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+}
+
+/// The ALT file kept beside the LAST.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AltFileRef {
+    /// The file, from the folder of the LAST.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hex SHA-256.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
 }
 
 /// An output kept in a file beside the LAST.

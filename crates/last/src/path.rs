@@ -1,10 +1,14 @@
 //! Names of files beside a LAST, and what a name tells of its file.
 
 use std::collections::BTreeSet;
+use std::path::{Component, Path};
 
 use alt::TaskIndex;
 
 use crate::ArtifactType;
+
+/// The name of the ALT file beside the LAST.
+pub const ALT_FILE: &str = "alt.json";
 
 /// The longest slug, bytes: what is left of the id is cut.
 const SLUG_BYTES: usize = 60;
@@ -59,6 +63,18 @@ pub(crate) fn artifact_paths<'a>(slug: &str, names: impl Iterator<Item = &'a str
 /// The path of an output that is kept in a file, from the folder of the LAST.
 pub(crate) fn output_path(slug: &str) -> String {
     format!("outputs/{slug}.json")
+}
+
+/// Whether `path` stays inside the folder it starts from, on every system.
+///
+/// # Errors
+/// A sentence that says it does not.
+pub(crate) fn stay_inside(path: &str) -> Result<(), String> {
+    let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if path.is_empty() || !plain || path.contains('\\') {
+        return Err(format!("`{path}` is not a relative path inside the folder"));
+    }
+    Ok(())
 }
 
 /// `text` as one path component that no file system refuses or misreads; `None` when nothing is left.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::escape::{cut, width};
 use crate::model::{LastFile, TaskResult, TaskStatus};
-use crate::summary::{bytes, complaint, duration, heading, list};
+use crate::summary::{bytes, complaint, duration, heading, list, refusals};
 
 /// How many tasks the table has.
 const ROWS: usize = 200;
@@ -15,12 +15,14 @@ const ID_COLUMNS: usize = 32;
 /// Columns of an output or an error.
 const TEXT_COLUMNS: usize = 72;
 
-/// `last` as text: the outcome, a table of the tasks, the failures, the artifacts, the critical path.
+/// `last` as text: the outcome, why the file was refused, a table of the tasks, the failures, the
+/// artifacts, the critical path.
 ///
 /// A run of more than 200 tasks shows those that did not complete first.
 #[must_use]
 pub fn show(last: &LastFile) -> String {
     let mut out = heading(last);
+    refusals(&mut out, last, ROWS);
     table(&mut out, &last.task_results);
     let failed: Vec<&TaskResult> = last.task_results.iter().filter(|task| failed(task)).collect();
     let lines: Vec<String> = failed.iter().take(LISTED).map(|task| complaint(task)).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use protocol::Counts;
 
 use crate::escape::{cut, visible};
-use crate::model::{Artifact, LastFile, TaskResult, TaskStatus};
+use crate::model::{Artifact, LastFile, Refusal, TaskResult, TaskStatus};
 
 /// How many tasks or artifacts each list names.
 const LISTED: usize = 10;
@@ -65,7 +65,8 @@ impl Highlights {
     }
 }
 
-/// The text of `summary.txt`: title, outcome, failures, slowest tasks, artifacts.
+/// The text of `summary.txt`: title, outcome, why the file was refused, failures, slowest tasks,
+/// artifacts.
 ///
 /// At most some ten lines of each, however large the run.
 #[must_use]
@@ -76,6 +77,7 @@ pub fn summary_text(last: &LastFile) -> String {
 /// [`summary_text`] of a LAST of which only `highlights` are kept.
 pub(crate) fn text(last: &LastFile, highlights: &Highlights) -> String {
     let mut out = heading(last);
+    refusals(&mut out, last, LISTED);
     list(&mut out, "Failures", &highlights.failures, highlights.failed);
     list(&mut out, "Cancelled", &highlights.cancelled, highlights.not_run);
     let slowest: Vec<String> =
@@ -89,22 +91,32 @@ pub(crate) fn text(last: &LastFile, highlights: &Highlights) -> String {
 /// Title, outcome and the run's own data.
 pub(crate) fn heading(last: &LastFile) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}", cut(&last.alt_file_title, 200));
+    let _ = writeln!(out, "{}", named(&last.alt_file_title, "(a file without a title)"));
     let _ = writeln!(out, "{}: {}", last.status.name().replace('_', " "), visible(&last.summary));
     let _ = writeln!(out);
-    let _ = writeln!(out, "  file        {}", cut(&last.alt_file_id, 200));
+    let _ = writeln!(out, "  file        {}", named(&last.alt_file_id, "(a file without an id)"));
     let _ = writeln!(out, "  run         {}", cut(&last.execution_id, 64));
     let _ = writeln!(out, "  started     {}", last.start_time);
     let _ = writeln!(out, "  ended       {}", last.end_time);
-    let _ = writeln!(out, "  mode        {}", mode(last));
+    if last.refused.is_none() {
+        let _ = writeln!(out, "  mode        {}", mode(last));
+    }
     if let Some(persona) = &last.persona {
         let _ = writeln!(out, "  persona     {}", cut(persona, ERROR_COLUMNS));
     }
     if let Some(why) = &last.cancelled {
         let _ = writeln!(out, "  cancelled   {}", cut(why, ERROR_COLUMNS));
     }
+    if let Some(reuse) = &last.reuse {
+        let tasks = counted(reuse.tasks.into(), "task");
+        let _ = writeln!(out, "  reused      {tasks} of run {}", reuse.run);
+    }
     let _ = writeln!(out, "  durability  {}", cut(&last.durability, ERROR_COLUMNS));
     out
+}
+
+fn named(text: &str, otherwise: &str) -> String {
+    if text.is_empty() { otherwise.to_owned() } else { cut(text, 200) }
 }
 
 fn mode(last: &LastFile) -> String {
@@ -118,6 +130,43 @@ fn mode(last: &LastFile) -> String {
         || name.to_owned(),
         |chaos| format!("{name}, level {}, seed {}", chaos.level, visible(&chaos.seed)),
     )
+}
+
+/// Adds at most `most` of the errors that a file was refused for.
+pub(crate) fn refusals(out: &mut String, last: &LastFile, most: usize) {
+    let refusals = last.refused.as_deref().unwrap_or_default();
+    let lines: Vec<String> = refusals.iter().take(most).map(refusal).collect();
+    let more = last.refused_more.unwrap_or_default();
+    let unlisted = usize::try_from(more.errors).unwrap_or(usize::MAX);
+    list(out, "Refused", &lines, refusals.len().saturating_add(unlisted));
+    if more.warnings > 0 {
+        let _ = writeln!(out, "  … and {}", counted(more.warnings, "warning"));
+    }
+}
+
+/// `line 3, column 12: ALT0203 at /tasks/0/id: the id is blank`, and what to do about it.
+fn refusal(refusal: &Refusal) -> String {
+    let Refusal { code, pointer, line, column, message, help } = refusal;
+    let place = if pointer.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", cut(pointer, ERROR_COLUMNS))
+    };
+    let (code, message) = (cut(code, ID_COLUMNS), cut(message, ERROR_COLUMNS));
+    let mut out = format!("line {line}, column {column}: {code}{place}: {message}");
+    if let Some(help) = help {
+        let _ = write!(out, "\n    help: {}", cut(help, ERROR_COLUMNS));
+    }
+    out
+}
+
+/// `the file was refused: 3 errors`.
+pub(crate) fn refusal_sentence(errors: u64) -> String {
+    format!("the file was refused: {}", counted(errors, "error"))
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Adds a titled list of the first of `all` lines; nothing if there are none.

@@ -2,10 +2,12 @@
 
 mod consistency;
 mod files;
+mod folder;
 
 use std::fmt;
 use std::path::Path;
 
+use crate::FileDigest;
 use crate::read::read;
 
 /// How many problems are told.
@@ -20,7 +22,7 @@ pub struct Verified {
     pub artifacts: usize,
     /// Outputs kept in files, each read and hashed.
     pub outputs: usize,
-    /// Bytes of all files read, `last.json` included.
+    /// Bytes of all files read, `last.json` and the ALT file included.
     pub bytes: u64,
 }
 
@@ -55,10 +57,16 @@ impl Problems {
     }
 }
 
+/// A key as a part of a JSON pointer.
+pub(crate) fn pointer(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// Checks the LAST at `path`: a `last.json`, or the folder that holds one.
 ///
-/// It must read strictly, agree with itself (counts, status, rate, times, graph), and every
-/// artifact and stored output must be inside its folder with the size and SHA-256 it names.
+/// It must read strictly, agree with itself (counts, status, rate, times, graph), and the ALT file,
+/// every artifact and every stored output must be inside its folder with the size and SHA-256 it
+/// names.
 ///
 /// # Errors
 /// The problems found, at most a hundred.
@@ -67,14 +75,36 @@ pub fn verify(path: &Path) -> Result<Verified, Vec<Problem>> {
     let place = file.display().to_string();
     let fail = |message: String| vec![Problem { place: place.clone(), message }];
     let bytes = std::fs::read(&file).map_err(|error| fail(format!("cannot be read: {error}")))?;
-    let last = read(&bytes).map_err(|error| fail(error.to_string()))?;
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
     let folder = folder.canonicalize().map_err(|error| fail(error.to_string()))?;
+    check(&place, &bytes, &mut |path| folder::digest(&folder, path))
+}
 
+/// Checks the LAST whose `last.json` is `bytes`, as [`verify()`] does, wherever its files are.
+///
+/// `fetch` is asked for each file once, by its path from the folder of the LAST, which is relative
+/// and leads nowhere else. Its error ends a sentence that begins with the path: `is missing`.
+///
+/// # Errors
+/// The problems found, at most a hundred; places are JSON pointers or `last.json`.
+pub fn verify_last(
+    bytes: &[u8],
+    fetch: &mut dyn FnMut(&str) -> Result<FileDigest, String>,
+) -> Result<Verified, Vec<Problem>> {
+    check("last.json", bytes, fetch)
+}
+
+fn check(
+    place: &str,
+    bytes: &[u8],
+    fetch: &mut dyn FnMut(&str) -> Result<FileDigest, String>,
+) -> Result<Verified, Vec<Problem>> {
+    let last = read(bytes)
+        .map_err(|error| vec![Problem { place: place.to_owned(), message: error.to_string() }])?;
     let mut problems = Problems::default();
     consistency::check(&last, &mut problems);
-    let read = files::check(&last, &folder, &mut problems);
+    let read = files::check(&last, fetch, &mut problems);
     if !problems.0.is_empty() {
         return Err(problems.0);
     }

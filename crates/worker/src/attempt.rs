@@ -5,27 +5,32 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bus::{Bus, Claim, Recorded};
+use bus::{Bus, Claim, Recorded, lease};
 use job::{Context, ContextParts};
 use protocol::{Offer, Outcome, Perturbation, Started, limits};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::inputs::Inputs;
 use crate::report::{self, Report};
 use crate::supervise::supervise;
-use crate::{Bench, artifacts, lease};
+use crate::{Bench, artifacts};
 
 /// Carries out a claimed offer and acks it once its verdict is stored.
 pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     let key = claim.offer().key();
-    // A second delivery may mean that the first one's worker died after its verdict was stored.
-    if claim.deliveries() > 1 && already_decided(bench, claim.offer()).await {
+    // Another delivery may mean that the first one's worker died after its verdict was stored.
+    let redelivered = claim.deliveries() > 1;
+    let metrics = &bench.settings.metrics;
+    if redelivered {
+        metrics.see_again();
+    }
+    if (redelivered || claim.offer().again) && already_decided(bench, claim.offer()).await {
         let _ = claim.ack().await;
         return;
     }
-    let Some((report, ran, log)) = hold(bench, &claim).await else {
+    let Some((report, ran, log)) = hold(bench, &claim, redelivered).await else {
         return;
     };
     let outcome = report.outcome();
@@ -37,11 +42,15 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     );
     match report::store(&bench.bus, &claim, verdict).await {
         Some(Recorded::Refused) => {
+            metrics.be_refused();
             warn!(run.id = %key.run, task.id = key.task.0, "another verdict was first");
         }
-        Some(_) => {}
+        Some(_) => {
+            let job = bench.registry.get(&claim.offer().job);
+            metrics.end(job.map(|job| job.name), outcome, ran);
+        }
         // Not acked: the offer goes to somebody else, who will look for a verdict first.
-        None => return,
+        None => return metrics.lose_lease(),
     }
     if claim.offer().perturbation == Some(Perturbation::Duplicate) && outcome == Outcome::Ok {
         run_again(bench, &claim).await;
@@ -53,16 +62,54 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
 async fn hold<B: Bus>(
     bench: &Arc<Bench<B>>,
     claim: &B::Claim,
+    redelivered: bool,
 ) -> Option<(Report, Duration, Vec<String>)> {
     let key = claim.offer().key();
-    let stop = bench.running.enter(key);
+    let _begun = bench.settings.metrics.begin();
+    let stop = bench.running.enter(claim.offer());
     let scratch = Scratch::new(bench);
     let begun = Instant::now();
-    let ended = lease::keep(claim, run(bench, claim.offer(), &scratch.0, &stop)).await;
+    let work = beside_others(bench, claim, redelivered, &scratch.0, &stop);
+    let ended = lease::keep(claim.lease(), || claim.extend(), work).await;
     bench.running.leave(key);
     // Past its lease nobody wants to hear of it: whoever has the offer now will report.
-    let (report, log) = ended?;
+    let Some((report, log)) = ended else {
+        bench.settings.metrics.lose_lease();
+        return None;
+    };
     Some((report, begun.elapsed(), log))
+}
+
+/// Runs the attempt beside others, or alone if it may be what kills workers, or not at all.
+async fn beside_others<B: Bus>(
+    bench: &Bench<B>,
+    claim: &B::Claim,
+    redelivered: bool,
+    scratch: &Path,
+    stop: &CancellationToken,
+) -> (Report, Vec<String>) {
+    let lost = if redelivered { lives_lost(claim).await } else { 0 };
+    if lost >= limits::LOST_WORKERS {
+        return (Report::WorkerLost(lost), Vec::new());
+    }
+    if lost >= limits::LOST_ALONE {
+        warn!(run.id = %claim.offer().run, task.id = claim.offer().task.0, lost, "runs alone");
+        let _alone = bench.company.write().await;
+        return run(bench, claim.offer(), scratch, stop).await;
+    }
+    let _beside = bench.company.read().await;
+    run(bench, claim.offer(), scratch, stop).await
+}
+
+/// How many workers the attempt has cost; asked until there is an answer, for as long as the lease.
+async fn lives_lost<C: Claim>(claim: &C) -> u32 {
+    loop {
+        match claim.begin_again().await {
+            Ok(lost) => return lost,
+            Err(error) => debug!(%error, "asking again what an attempt has cost"),
+        }
+        sleep(report::AGAIN).await;
+    }
 }
 
 /// Where one attempt may have a folder; whatever is there goes with it.
@@ -125,13 +172,17 @@ async fn run<B: Bus>(
     if stop.is_cancelled() {
         return silent(Report::Cancelled);
     }
+    if bench.leaving.is_cancelled() {
+        return silent(Report::HandedBack);
+    }
     let context = context(bench, offer, scratch, inputs);
     let log = context.log_handle();
     let limit = Duration::from_millis(timeout_ms);
-    let report = match supervise(declaration, parameters, context, stop, limit).await {
-        Ok(output) => artifacts::keep(&bench.store, offer, scratch, output).await,
-        Err(report) => report,
-    };
+    let report =
+        match supervise(declaration, parameters, context, stop, &bench.leaving, limit).await {
+            Ok(output) => artifacts::keep(&bench.store, offer, scratch, output).await,
+            Err(report) => report,
+        };
     (report, log.take())
 }
 
@@ -158,7 +209,7 @@ fn context<B: Bus>(
 /// Chaos mode's redelivery: the job runs once more and its verdict meets the first one.
 async fn run_again<B: Bus>(bench: &Arc<Bench<B>>, claim: &B::Claim) {
     let offer = claim.offer();
-    if let Some((report, ran, log)) = Box::pin(hold(bench, claim)).await {
+    if let Some((report, ran, log)) = Box::pin(hold(bench, claim, false)).await {
         let verdict = report.into_verdict(offer, &bench.settings.id, ran, log);
         // Refused, by the contract of the road; the conformance suite holds it to that.
         let _ = bench.bus.record(&offer.queue, verdict).await;

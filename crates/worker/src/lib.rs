@@ -5,8 +5,9 @@
 
 mod artifacts;
 mod attempt;
+mod beat;
 mod inputs;
-mod lease;
+mod metrics;
 mod report;
 mod running;
 mod supervise;
@@ -14,15 +15,20 @@ mod supervise;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bus::{Bus, Stops};
 use job::{Permissions, Registry};
 use protocol::WorkerId;
 use store::Store;
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
 
+pub use crate::metrics::Metrics;
 use crate::running::Running;
 
 /// What a worker is told when it starts.
@@ -38,6 +44,10 @@ pub struct Settings {
     pub permissions: Permissions,
     /// Where attempts get their scratch folders; belongs to this worker alone, made if absent.
     pub scratch: PathBuf,
+    /// How long what runs may go on after the worker was told to go; then it is handed back.
+    pub grace: Duration,
+    /// What it counts.
+    pub metrics: Metrics,
 }
 
 /// Everything an attempt needs of its worker.
@@ -49,6 +59,10 @@ struct Bench<B> {
     permissions: Arc<Permissions>,
     settings: Settings,
     running: Running,
+    /// Held for reading by attempts, for writing by one that must be alone.
+    company: RwLock<()>,
+    /// Fires when what runs has to be handed back.
+    leaving: CancellationToken,
     /// Attempts begun so far: names their scratch folders.
     attempts: AtomicU64,
 }
@@ -65,8 +79,16 @@ pub async fn work<B: Bus>(
     shutdown: CancellationToken,
 ) -> Result<(), bus::Error> {
     info!(worker.id = %settings.id, slots = settings.slots, "worker started");
+    settings.metrics.has_slots(settings.slots.max(1));
     let permissions = Arc::new(settings.permissions.clone());
-    let mut stops = bus.stops().await?;
+    let mut stops = loop {
+        match bus.stops().await {
+            Ok(stops) => break stops,
+            Err(bus::Error::Closed) => return Err(bus::Error::Closed),
+            Err(error) => warn!(error = %error, "requests to stop are not heard; trying again"),
+        }
+        sleep(RETRY_CLAIM).await;
+    };
     let bench = Arc::new(Bench {
         bus,
         store,
@@ -74,15 +96,29 @@ pub async fn work<B: Bus>(
         permissions,
         settings,
         running: Running::default(),
+        company: RwLock::new(()),
+        leaving: CancellationToken::new(),
         attempts: AtomicU64::new(0),
     });
     let mut slots = JoinSet::new();
     for _ in 0..bench.settings.slots.max(1) {
         slots.spawn(fill_slot(Arc::clone(&bench), shutdown.clone()));
     }
+    let beating = beat::beat(Arc::clone(&bench), shutdown.clone());
+    let _beating = AbortOnDropHandle::new(tokio::spawn(beating));
+    let grace = bench.settings.grace;
+    let patience = async {
+        shutdown.cancelled().await;
+        sleep(grace).await;
+    };
+    tokio::pin!(patience);
     let mut outcome = Ok(());
     loop {
         tokio::select! {
+            () = &mut patience, if !bench.leaving.is_cancelled() => {
+                info!(worker.id = %bench.settings.id, "handing back what still runs");
+                bench.leaving.cancel();
+            }
             request = stops.next() => bench.running.stop(request?),
             ended = slots.join_next() => match ended {
                 None => break,
@@ -112,7 +148,7 @@ async fn fill_slot<B: Bus>(
             Ok(claim) => attempt::carry_out(&bench, claim).await,
             Err(bus::Error::Closed) => return Err(bus::Error::Closed),
             Err(error) => {
-                debug!(error = %error, "claim failed; trying again");
+                warn!(error = %error, "nothing could be claimed; trying again");
                 tokio::time::sleep(RETRY_CLAIM).await;
             }
         }
@@ -120,4 +156,4 @@ async fn fill_slot<B: Bus>(
 }
 
 /// How long a slot waits after a road failed it, so that an outage is not a busy loop.
-const RETRY_CLAIM: std::time::Duration = std::time::Duration::from_millis(500);
+const RETRY_CLAIM: Duration = Duration::from_millis(500);

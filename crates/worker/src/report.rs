@@ -9,8 +9,8 @@ use protocol::{
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-/// How long to wait before a verdict that may not be stored is stored again.
-const STORE_AGAIN: Duration = Duration::from_millis(250);
+/// How long to wait before a road that failed is asked again.
+pub(crate) const AGAIN: Duration = Duration::from_millis(250);
 
 /// How an attempt ended, seen from its worker.
 #[derive(Debug)]
@@ -23,6 +23,10 @@ pub(crate) enum Report {
     Timeout(Duration),
     /// Because it was told to stop.
     Cancelled,
+    /// Not at all: this worker has to go, and another is to do it.
+    HandedBack,
+    /// Not at all, and not once more: it cost this many workers their lives.
+    WorkerLost(u32),
 }
 
 /// An output and its files, where the verdict can point to them.
@@ -44,6 +48,7 @@ impl Report {
             Self::Failed(_) => Outcome::Failed,
             Self::Timeout(_) => Outcome::Timeout,
             Self::Cancelled => Outcome::Cancelled,
+            Self::HandedBack | Self::WorkerLost(_) => Outcome::Lost,
         }
     }
 
@@ -66,6 +71,14 @@ impl Report {
             Self::Cancelled => {
                 (Some(Failure { message: "cancelled".to_owned(), retryable: false }), None)
             }
+            Self::HandedBack => {
+                let message = format!("handed back by worker `{worker}`, which has to go");
+                (Some(Failure { message, retryable: true }), None)
+            }
+            Self::WorkerLost(lives) => {
+                let message = format!("worker_lost: {lives} workers died while they ran it");
+                (Some(Failure { message, retryable: false }), None)
+            }
         };
         let failure = failure.map(|failure| Failure {
             message: cut(failure.message, limits::ERROR_BYTES),
@@ -87,6 +100,7 @@ impl Report {
             worker: Some(worker.clone()),
             run_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX),
             log,
+            reused_from: None,
         }
     }
 }
@@ -119,7 +133,7 @@ pub(crate) async fn store<B: Bus>(bus: &B, claim: &B::Claim, verdict: Verdict) -
             Err(_) if asked >= lease_end => return None,
             Err(_) => {}
         }
-        sleep(STORE_AGAIN).await;
+        sleep(AGAIN).await;
     }
 }
 

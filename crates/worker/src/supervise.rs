@@ -23,6 +23,7 @@ pub(crate) async fn supervise(
     parameters: Json,
     context: Context,
     stop: &CancellationToken,
+    leaving: &CancellationToken,
     limit: Duration,
 ) -> Result<Json, Report> {
     let cancelled = context.cancelled().clone();
@@ -40,6 +41,13 @@ pub(crate) async fn supervise(
         () = stop.cancelled() => {
             wind_down(job, &cancelled).await;
             Err(Report::Cancelled)
+        }
+        // The worker's own grace is over: there is no time for another.
+        () = leaving.cancelled() => {
+            cancelled.cancel();
+            job.abort();
+            let _ = job.await;
+            Err(Report::HandedBack)
         }
     }
 }

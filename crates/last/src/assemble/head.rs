@@ -6,9 +6,12 @@ use alt::Json;
 use protocol::{Counts, RunStatus};
 
 use super::RunFacts;
+use crate::FileDigest;
 use crate::model::{
-    Chaos, CriticalPath, ExecutionGraph, LastFile, Metadata, TaskStatus, VERSION, members,
+    AltFileRef, Chaos, CriticalPath, ExecutionGraph, LastFile, Metadata, TaskStatus, VERSION,
+    members,
 };
+use crate::path::ALT_FILE;
 use crate::sheet::{Sheet, one_line};
 use crate::summary;
 
@@ -25,6 +28,7 @@ pub(super) fn head(run: &RunFacts<'_>) -> LastFile {
         created_at: finished.into(),
         alt_file_id: file.id.clone(),
         alt_file_title: file.title.clone(),
+        alt_file: run.alt_file.map(kept),
         execution_id: id,
         status: RunStatus::of(run.counts.completed, total),
         success_rate: success_rate(run.counts.completed, total),
@@ -38,13 +42,22 @@ pub(super) fn head(run: &RunFacts<'_>) -> LastFile {
         durability: run.durability.to_owned(),
         chaos: run.chaos.map(|(seed, level)| Chaos { seed: seed.to_string(), level }),
         cancelled: run.cancelled.map(str::to_owned),
+        refused: None,
+        refused_more: None,
         summary: summary::sentence(&run.counts, execution_time_ms),
         metadata: metadata(run),
         task_results: Vec::new(),
+        reuse: None,
         artifacts: Vec::new(),
         execution_graph: ExecutionGraph::default(),
         critical_path: CriticalPath::default(),
     }
+}
+
+/// The ALT file beside the LAST.
+pub(super) fn kept(digest: &FileDigest) -> AltFileRef {
+    let name = ALT_FILE.to_owned();
+    AltFileRef { name, size: digest.size, sha256: digest.sha256.clone() }
 }
 
 /// Writes the fields of `head` up to the first task, in the order of the struct.
@@ -54,6 +67,7 @@ pub(super) fn write<W: Write>(sheet: &mut Sheet<'_, W>, head: &LastFile) -> io::
     sheet.field("created_at", &head.created_at)?;
     sheet.field("alt_file_id", &head.alt_file_id)?;
     sheet.field("alt_file_title", &head.alt_file_title)?;
+    sheet.option("alt_file", head.alt_file.as_ref())?;
     sheet.field("execution_id", &head.execution_id)?;
     sheet.field("status", &head.status)?;
     sheet.field("success_rate", &head.success_rate)?;
@@ -67,6 +81,14 @@ pub(super) fn write<W: Write>(sheet: &mut Sheet<'_, W>, head: &LastFile) -> io::
     sheet.field("durability", &head.durability)?;
     sheet.option("chaos", head.chaos.as_ref())?;
     sheet.option("cancelled", head.cancelled.as_ref())?;
+    if let Some(refusals) = &head.refused {
+        sheet.open("refused", '[')?;
+        for refusal in refusals {
+            sheet.element(refusal)?;
+        }
+        sheet.close(']')?;
+    }
+    sheet.option("refused_more", head.refused_more.as_ref())?;
     sheet.field("summary", &head.summary)?;
     sheet.open("metadata", '{')?;
     for (key, value) in &head.metadata.0 {
@@ -92,16 +114,20 @@ pub(crate) fn success_rate(completed: u32, total: u32) -> f64 {
 
 fn metadata(run: &RunFacts<'_>) -> Metadata {
     let file = run.alt.file();
-    let mut entries = vec![("task_count".to_owned(), number(run.counts.total()))];
-    for status in TaskStatus::ALL {
-        entries.push((status.name().to_owned(), number(count(&run.counts, status))));
-    }
+    let mut entries = tally(&run.counts);
     if let Some(seconds) = file.expected_completion_time {
         entries.push(("expected_completion_time".to_owned(), number(seconds)));
     }
     let own = file.metadata.as_ref().map(members).unwrap_or_default();
     entries.extend(own.into_iter().map(|(key, value)| (format!("alt_{key}"), flat(value))));
     Metadata(entries)
+}
+
+/// The entries that count the tasks.
+pub(super) fn tally(counts: &Counts) -> Vec<(String, Json)> {
+    let by_status = TaskStatus::ALL.map(|status| (status.name(), count(counts, status)));
+    let all = [("task_count", counts.total())].into_iter().chain(by_status);
+    all.map(|(key, count)| (key.to_owned(), number(count))).collect()
 }
 
 fn number(value: u32) -> Json {

@@ -29,6 +29,7 @@ pub(super) fn result(
         execution_id: run.run.to_string(),
         status: status(end),
         outcome: attempts.last().map(|last| last.verdict.body.outcome),
+        reused_from: None,
         start_time: Moment(start),
         end_time: Moment(finish),
         duration_ms: finish.since(start),
@@ -50,6 +51,11 @@ pub(super) fn result(
         TaskEnd::Completed => {
             let ok = attempts.last_mut().filter(|last| last.verdict.body.outcome == Outcome::Ok);
             let ok = ok.ok_or("it completed, yet its last attempt is not ok")?;
+            result.reused_from = ok.verdict.body.reused_from;
+            if result.reused_from.is_some() {
+                run.reuse.ok_or("it was taken over, yet its run takes nothing over")?;
+                told.reused += 1;
+            }
             let at = Moment(ok.ended_at());
             deliver(&mut result, index, at, &mut ok.verdict.body, told)?;
         }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Problems;
-use super::files::pointer;
+use super::{Problems, pointer};
 use crate::assemble::success_rate;
 use crate::model::{LastFile, TaskResult, TaskStatus};
 use protocol::RunStatus;
@@ -15,6 +14,8 @@ const RATE_ERROR: f64 = 1e-9;
 pub(super) fn check(last: &LastFile, problems: &mut Problems) {
     run(last, problems);
     counts(last, problems);
+    refused(last, problems);
+    reuse(last, problems);
     for task in &last.task_results {
         check_task(last, task, problems);
     }
@@ -47,18 +48,60 @@ fn counts(last: &LastFile, problems: &mut Problems) {
         }
     }
     let completed = found(TaskStatus::Completed);
-    let status = RunStatus::of(completed, total);
+    let whole = format!("{completed} of {total} tasks completed");
+    let (status, rate, why) = match &last.refused {
+        Some(_) => (RunStatus::Failure, 0.0, "the file was refused".to_owned()),
+        None => (RunStatus::of(completed, total), success_rate(completed, total), whole),
+    };
     if last.status != status {
-        let message = format!(
-            "is {}, yet {completed} of {total} tasks completed: it must be {}",
-            last.status.name(),
-            status.name()
-        );
+        let (is, must) = (last.status.name(), status.name());
+        let message = format!("is {is}, yet {why}: it must be {must}");
         problems.add("/status", message);
     }
-    let rate = success_rate(completed, total);
     if (last.success_rate - rate).abs() > RATE_ERROR {
         problems.add("/success_rate", format!("is {}, must be {rate}", last.success_rate));
+    }
+}
+
+fn refused(last: &LastFile, problems: &mut Problems) {
+    let Some(refusals) = &last.refused else {
+        if last.refused_more.is_some() {
+            problems.add("/refused_more", "is there, yet the file was not refused");
+        }
+        return;
+    };
+    if refusals.is_empty() {
+        problems.add("/refused", "the file was refused, yet no error is listed");
+    }
+    if !last.task_results.is_empty() {
+        problems.add("/task_results", "the file was refused, yet it has task_results");
+    }
+}
+
+fn reuse(last: &LastFile, problems: &mut Problems) {
+    let mut taken = 0_u32;
+    for task in last.task_results.iter() {
+        let Some(run) = task.reused_from else { continue };
+        taken = taken.saturating_add(1);
+        let place = || format!("/task_results/{}/reused_from", pointer(&task.task_id));
+        if task.status != TaskStatus::Completed {
+            problems.add(place(), "only a completed task can be taken over");
+        }
+        if run.to_string() == last.execution_id {
+            problems.add(place(), "is this run itself");
+        }
+    }
+    match last.reuse {
+        None if taken > 0 => {
+            problems.add("/reuse", format!("is missing, yet {taken} tasks have reused_from"));
+        }
+        Some(reuse) if reuse.tasks != taken => {
+            problems.add("/reuse/tasks", format!("must be {taken}: so many have reused_from"));
+        }
+        _ => {}
+    }
+    if last.reuse.is_some_and(|reuse| reuse.run.to_string() == last.execution_id) {
+        problems.add("/reuse/run", "is this run itself");
     }
 }
 

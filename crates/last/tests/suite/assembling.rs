@@ -169,6 +169,10 @@ fn a_reader_is_told_where_a_file_is_wrong() {
             "the result at `fetsh` is of task `fetch`",
         ),
         (text.replace("2026-", "in 2026-"), "is not an RFC 3339 time"),
+        (
+            text.replacen("\"start_time\":\"", "\"reused_from\":\"ABC\",\"start_time\":\"", 1),
+            "`ABC` is not a run id: 32 lower-case hex digits",
+        ),
     ];
     for (text, expected) in cases {
         let error = last::read(text.as_bytes()).unwrap_err().to_string();

@@ -4,5 +4,7 @@
 
 mod assembling;
 mod drawing;
+mod refusing;
+mod reusing;
 mod sample;
 mod verifying;

@@ -4,19 +4,36 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use alt::{Alt, Json, Mode, TaskIndex};
-use last::{Assembled, AttemptFacts, RunFacts, TaskEnd, TaskFacts};
+use last::{Assembled, AttemptFacts, FileDigest, RunFacts, TaskEnd, TaskFacts};
 use protocol::{
     ArtifactRecord, Attempt, Body, Counts, Failure, MissingFile, Outcome, Perturbation, RunId,
     Sequence, Stored, Timestamp, Verdict,
 };
 
 /// 2026-11-21T06:40:00Z.
-const START: u64 = 1_795_243_200_000;
+pub(crate) const START: u64 = 1_795_243_200_000;
 
 /// The large output, kept in a file.
 pub(crate) const STORED: &[u8] = b"{\"rows\":[1,2,3]}";
 /// The artifact of `fetch`.
 pub(crate) const PAGE: &[u8] = b"<p>hello</p>";
+
+/// The file of the release.
+pub(crate) const RELEASE: &str = r#"{
+    "id": "release", "title": "Release the site", "mode": "chaos", "chaos_level": 3,
+    "persona": "a careful editor", "tags": ["site"], "priority": "high",
+    "expected_completion_time": 60,
+    "metadata": { "author": "Ada", "budget": 1e400, "nested": {
+        "kept": [1, 2] } },
+    "tasks": [
+        { "id": "deploy", "description": "d", "job": "shell", "dependencies": ["check", "translate"] },
+        { "id": "fetch", "description": "f", "job": "http", "tags": ["net"] },
+        { "id": "translate", "description": "t", "job": "ai", "dependencies": ["fetch"] },
+        { "id": "check", "description": "c", "job": "shell", "dependencies": ["fetch"], "queue": "big" },
+        { "id": "announce", "description": "a", "job": "echo", "dependencies": ["deploy"] },
+        { "id": "slow \"<pic>\"", "description": "s", "job": "shell" }
+    ]
+}"#;
 
 pub(crate) fn alt(text: &str) -> Arc<Alt> {
     let report = alt::read(text.as_bytes(), &alt::Check::default());
@@ -24,21 +41,7 @@ pub(crate) fn alt(text: &str) -> Arc<Alt> {
 }
 
 pub(crate) fn release() -> Arc<Alt> {
-    alt(r#"{
-        "id": "release", "title": "Release the site", "mode": "chaos", "chaos_level": 3,
-        "persona": "a careful editor", "tags": ["site"], "priority": "high",
-        "expected_completion_time": 60,
-        "metadata": { "author": "Ada", "budget": 1e400, "nested": {
-            "kept": [1, 2] } },
-        "tasks": [
-            { "id": "deploy", "description": "d", "job": "shell", "dependencies": ["check", "translate"] },
-            { "id": "fetch", "description": "f", "job": "http", "tags": ["net"] },
-            { "id": "translate", "description": "t", "job": "ai", "dependencies": ["fetch"] },
-            { "id": "check", "description": "c", "job": "shell", "dependencies": ["fetch"], "queue": "big" },
-            { "id": "announce", "description": "a", "job": "echo", "dependencies": ["deploy"] },
-            { "id": "slow \"<pic>\"", "description": "s", "job": "shell" }
-        ]
-    }"#)
+    alt(RELEASE)
 }
 
 pub(crate) fn run(alt: &Alt, counts: Counts) -> RunFacts<'_> {
@@ -53,6 +56,8 @@ pub(crate) fn run(alt: &Alt, counts: Counts) -> RunFacts<'_> {
         cancelled: None,
         chaos: (alt.file().mode == Mode::Chaos).then_some((u64::MAX, 3)),
         durability: "this machine's disk",
+        alt_file: None,
+        reuse: None,
     }
 }
 
@@ -63,7 +68,9 @@ pub(crate) fn release_counts() -> Counts {
 pub(crate) fn assemble(alt: &Alt) -> (String, Assembled) {
     let mut out = Vec::new();
     let mut tell = |task| Ok::<_, Infallible>(release_task(task));
-    let assembled = last::assemble(&mut out, &run(alt, release_counts()), &mut tell).unwrap();
+    let kept = FileDigest::read(RELEASE.as_bytes()).unwrap();
+    let run = RunFacts { alt_file: Some(&kept), ..run(alt, release_counts()) };
+    let assembled = last::assemble(&mut out, &run, &mut tell).unwrap();
     (String::from_utf8(out).unwrap(), assembled)
 }
 
@@ -149,6 +156,7 @@ pub(crate) fn attempt(
         worker: Some("worker-1".parse().unwrap()),
         run_ms,
         log: vec![],
+        reused_from: None,
     };
     AttemptFacts {
         ready_at: Timestamp(START + ready),

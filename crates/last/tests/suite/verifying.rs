@@ -3,13 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use crate::sample::{PAGE, STORED, assemble, release};
+use last::FileDigest;
+
+use crate::sample::{PAGE, RELEASE, STORED, assemble, release};
 
 /// A folder as a coordinator leaves it.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let (text, assembled) = assemble(&release());
     fs::write(folder.path().join("last.json"), text).unwrap();
+    fs::write(folder.path().join(last::ALT_FILE), RELEASE).unwrap();
     for promotion in assembled.promotions {
         let path = folder.path().join(&promotion.to);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -30,7 +33,8 @@ fn an_untouched_folder_is_in_order() {
     let verified = last::verify(folder.path()).unwrap();
     assert_eq!((verified.tasks, verified.artifacts, verified.outputs), (6, 2, 1));
     let size = fs::metadata(folder.path().join("last.json")).unwrap().len();
-    assert_eq!(verified.bytes, size + 2 * PAGE.len() as u64 + STORED.len() as u64);
+    let beside = 2 * PAGE.len() + STORED.len() + RELEASE.len();
+    assert_eq!(verified.bytes, size + beside as u64);
     assert_eq!(last::verify(&folder.path().join("last.json")).unwrap(), verified);
 }
 
@@ -82,6 +86,41 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("/site/page.html\",\"created", "/../../x\",\"created", "not a relative path"),
     ("\"path\":\"artifacts", "\"path\":\"/artifacts", "not a relative path"),
     ("2~Site/Page.html\",\"created", "site/page.html\",\"created", "is named twice"),
+    ("\"name\":\"alt.json\"", "\"name\":\"../alt.json\"", "/alt_file: `../alt.json` is not a"),
+    ("\"name\":\"alt.json\"", "\"name\":\"old.json\"", "/alt_file: `old.json` is missing"),
+    ("\"summary\":", "\"refused\": [], \"summary\":", "/refused: "),
+    ("\"summary\":", "\"refused\": [], \"summary\":", "/task_results: "),
+    ("\"summary\":", "\"refused\": [], \"summary\":", "yet the file was refused"),
+    (
+        "\"summary\":",
+        "\"refused_more\": {\"errors\":1,\"warnings\":0}, \"summary\":",
+        "/refused_more: ",
+    ),
+    (
+        "\"outcome\":\"ok\",\"start_time\"",
+        "\"outcome\":\"ok\",\"reused_from\":\"00000000000000000000000000000001\",\"start_time\"",
+        "/reuse: is missing",
+    ),
+    (
+        "\"outcome\":\"failed\",\"start_time\"",
+        "\"outcome\":\"failed\",\"reused_from\":\"0123456789abcdef0123456789abcdef\",\"start_time\"",
+        "/task_results/check/reused_from: only a completed task",
+    ),
+    (
+        "\"outcome\":\"failed\",\"start_time\"",
+        "\"outcome\":\"failed\",\"reused_from\":\"0123456789abcdef0123456789abcdef\",\"start_time\"",
+        "/task_results/check/reused_from: is this run itself",
+    ),
+    (
+        "\"critical_path\":",
+        "\"reuse\": {\"run\":\"0123456789abcdef0123456789abcdef\",\"tasks\":1}, \"critical_path\":",
+        "/reuse/tasks: must be 0",
+    ),
+    (
+        "\"critical_path\":",
+        "\"reuse\": {\"run\":\"0123456789abcdef0123456789abcdef\",\"tasks\":0}, \"critical_path\":",
+        "/reuse/run: is this run itself",
+    ),
     ("\"size_bytes\":12", "\"size_bytes\":13", "has 12 bytes, not 13"),
 ];
 
@@ -104,7 +143,8 @@ type Change = fn(&Path);
 #[test]
 fn a_changed_file_is_seen() {
     let page = "artifacts/000001-fetch/site/page.html";
-    let cases: [(&str, Change, &str); 5] = [
+    let cases: [(&str, Change, &str); 6] = [
+        (last::ALT_FILE, |path| fs::write(path, b"{}").unwrap(), "has 2 bytes, not "),
         (page, |path| fs::write(path, b"<p>HELLO</p>").unwrap(), "has the SHA-256"),
         (page, |path| fs::write(path, b"").unwrap(), "has 0 bytes, not 12"),
         (page, |path| fs::remove_file(path).unwrap(), "is missing"),
@@ -137,6 +177,64 @@ fn a_link_out_of_the_folder_is_seen() {
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&target, &path).unwrap();
     assert!(problems(folder.path()).contains("symbolic link"));
+}
+
+#[test]
+fn a_last_whose_files_are_elsewhere_is_held_against_what_is_fetched() {
+    let (text, assembled) = assemble(&release());
+    let mut asked = Vec::new();
+    let mut fetch = |path: &str| {
+        asked.push(path.to_owned());
+        let content = match path {
+            last::ALT_FILE => RELEASE.as_bytes(),
+            output if output.starts_with("outputs/") => STORED,
+            _ => PAGE,
+        };
+        FileDigest::read(content).map_err(|error| error.to_string())
+    };
+    let verified = last::verify_last(text.as_bytes(), &mut fetch).unwrap();
+    assert_eq!(Ok(verified), last::verify(folder().path()));
+    let mut named: Vec<_> = assembled.promotions.into_iter().map(|one| one.to).collect();
+    named.push(last::ALT_FILE.to_owned());
+    named.sort();
+    asked.sort();
+    assert_eq!(asked, named, "each file is asked for once");
+}
+
+#[test]
+fn what_cannot_be_fetched_is_told_with_its_path() {
+    let (text, _) = assemble(&release());
+    let text = text.replace("/site/page.html\",\"created", "/../../x\",\"created");
+    let mut fetch = |path: &str| match path {
+        "alt.json" => Err("is missing".to_owned()),
+        outside if outside.contains("..") => panic!("{outside} leads out of the folder"),
+        _ => Err("is held back: the store said 403".to_owned()),
+    };
+    let problems = last::verify_last(text.as_bytes(), &mut fetch).unwrap_err();
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "/alt_file: `alt.json` is missing",
+            "/task_results/translate/output_ref: `outputs/000002-translate.json` is held back: \
+             the store said 403",
+            "/artifacts/0: `artifacts/000001-fetch/../../x` is not a relative path inside the folder",
+            "/artifacts/1: `artifacts/000001-fetch/2~Site/Page.html` is held back: the store said 403",
+        ]
+    );
+    let problems = last::verify_last(b"{", &mut fetch).unwrap_err();
+    assert!(problems[0].to_string().starts_with("last.json: line 1, column 1"));
+}
+
+#[test]
+fn a_last_of_an_older_build_names_no_alt_file_and_is_in_order() {
+    let folder = folder();
+    let path = folder.path().join("last.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let older: Vec<_> = text.lines().filter(|line| !line.contains("\"alt_file\"")).collect();
+    assert_eq!(older.len() + 1, text.lines().count());
+    fs::write(&path, older.join("\n")).unwrap();
+    last::verify(folder.path()).unwrap();
 }
 
 #[test]

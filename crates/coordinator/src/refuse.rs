@@ -1,0 +1,96 @@
+//! A submission whose file is refused: kept aside with the reasons, and ended with a LAST that says so.
+
+use bus::{Bus, StoredSubmission};
+use bytes::Bytes;
+use protocol::{Counts, End, Quarantined, RunRecord, RunStatus, Source, limits, subject};
+use serde::Deserialize;
+use serde_json::Value;
+use store::key;
+use tracing::warn;
+
+use crate::dispatch::insist;
+use crate::finish::{self, LAST};
+use crate::{Desk, Error};
+
+/// What a file that is refused may still say of itself.
+#[derive(Debug, Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    title: Value,
+}
+
+/// Ends the run of a file that is refused. May be done again from the start.
+pub(crate) async fn refuse<B: Bus>(
+    desk: &Desk<B>,
+    stored: &StoredSubmission,
+    file: &Bytes,
+    report: &alt::Report,
+) -> Result<(), Error> {
+    let submission = &stored.body;
+    let run = submission.run;
+    warn!(run.id = %run, errors = report.errors().count(), "file refused");
+    let said: Said = serde_json::from_slice(file).unwrap_or_default();
+    let (id, title) = (said.id.as_str(), said.title.as_str());
+    let digest = last::FileDigest { size: file.len() as u64, sha256: store::sha256(file) };
+    let facts = last::RefusedFacts {
+        run,
+        alt_id: id,
+        title,
+        at: stored.at,
+        durability: &desk.settings.durability,
+        alt_file: Some(&digest),
+        report,
+    };
+    let mut bytes = Vec::new();
+    let made = last::refused(&mut bytes, &facts).map_err(|error| Error::Last(error.to_string()))?;
+    let name = id.filter(|id| !id.is_empty()).unwrap_or("refused");
+    let folder = key::last_folder(name, &run.to_string());
+    finish::until_stored(run, &desk.settings.metrics, || async {
+        desk.store.put(&format!("{folder}/{}", last::ALT_FILE), file.clone()).await?;
+        desk.store.put(&format!("{folder}/summary.txt"), made.summary.clone()).await?;
+        desk.store.put(&format!("{folder}/{LAST}"), bytes.clone()).await
+    })
+    .await;
+    let at = match submission.alt {
+        Source::Inline(_) => subject::submission(submission.priority, run),
+        Source::Stored { ref key, .. } => key.clone(),
+    };
+    let item = Quarantined {
+        run: Some(run),
+        subject: at,
+        sequence: stored.sequence,
+        reasons: report.errors().take(limits::QUARANTINE_REASONS).map(reason).collect(),
+        bytes: file.slice(..file.len().min(limits::QUARANTINE_BYTES)),
+    };
+    insist(|| desk.bus.quarantine(item.clone())).await?;
+    let end = End {
+        run,
+        last_key: format!("{folder}/{LAST}"),
+        last_sha256: made.sha256,
+        status: RunStatus::Refused,
+    };
+    let record = RunRecord {
+        run,
+        alt_id: id.unwrap_or_default().chars().take(SHOWN).collect(),
+        title: title.unwrap_or_default().chars().take(SHOWN).collect(),
+        started: stored.at,
+        updated: desk.bus.now(),
+        counts: Counts::default(),
+        end: Some(end.clone()),
+    };
+    desk.report(record).await?;
+    insist(|| desk.bus.end(end.clone())).await?;
+    desk.settings.metrics.quarantine();
+    desk.settings.metrics.end(end.status);
+    Ok(())
+}
+
+/// A fault in one line.
+fn reason(fault: &alt::Diagnostic) -> String {
+    format!("{} at line {} column {}: {}", fault.code, fault.line, fault.column, fault.message)
+}
+
+/// Characters of an unchecked id or title that lists show.
+const SHOWN: usize = 200;
