@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::local::LocalBus;
 use job::{Permissions, Registry};
@@ -17,6 +18,9 @@ use crate::Client;
 
 /// What a local run says of what it would survive.
 const DURABILITY: &str = "none: a local run lives and dies with its process";
+
+/// How often the record of a run is written: it costs nothing here, and progress bars read it.
+const REPORT: Duration = Duration::from_millis(100);
 
 /// What a local fleet is told when it starts.
 #[derive(Debug, Clone)]
@@ -73,6 +77,8 @@ impl LocalFleet {
                 catalogue,
                 durability: DURABILITY.to_owned(),
                 scratch: scratch.path().to_owned(),
+                report_every: REPORT,
+                metrics: coordinator::Metrics::default(),
             },
             shutdown.clone(),
         );
@@ -86,6 +92,8 @@ impl LocalFleet {
                 queues: queues.into_iter().collect(),
                 permissions: settings.permissions,
                 scratch: scratch.path().to_owned(),
+                grace: Duration::MAX,
+                metrics: worker::Metrics::default(),
             },
             shutdown.clone(),
         );

@@ -1,24 +1,24 @@
-//! What a door may call: submit, watch, cancel, wait; and the whole fleet in this process.
+//! What a door may call: submit, find, watch, cancel, fetch, retry; and the whole fleet in this process.
 
+mod again;
+mod fetch;
+mod find;
 mod fleet;
+mod submit;
+mod watch;
 
-use bus::{Accepted, Bus};
-use protocol::{Cancellation, Counts, End, RunId, RunRecord, Submission};
-use tokio::time::{Duration, sleep};
+use std::collections::BTreeMap;
 
+use bus::{Beats, Bus};
+use protocol::{Answer, Cancellation, End, Heartbeat, Question, RunId, RunRecord, WorkerId};
+use tokio::time::{Duration, timeout_at};
+
+pub use again::{Again, AgainError, Selection};
+pub use fetch::{FetchError, Fetched, fetch_all, fetch_last, folder_of, verify_stored};
+pub use find::{FindError, short};
 pub use fleet::{LocalFleet, LocalSettings, StartError};
-
-/// How often a watcher looks at a run's record.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// What a watcher sees of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// The counts changed, or the run has just begun.
-    Progress(RunRecord),
-    /// The LAST is stored.
-    Ended(End),
-}
+pub use submit::{Request, SubmitError, run_of_key};
+pub use watch::{Seen, Watch};
 
 /// A client of one road.
 #[derive(Debug, Clone)]
@@ -30,14 +30,6 @@ impl<B: Bus> Client<B> {
     /// A client that talks over `bus`.
     pub const fn new(bus: B) -> Self {
         Self { bus }
-    }
-
-    /// Submits a file; from the answer on, exactly one LAST will come.
-    ///
-    /// # Errors
-    /// The bus's. After [`bus::Error::Unknown`] submit the same again: it is create-only by run.
-    pub async fn submit(&self, submission: Submission) -> Result<Accepted, bus::Error> {
-        self.bus.submit(submission).await
     }
 
     /// Asks for a run to stop. What runs is given its grace, and a LAST is still written.
@@ -64,6 +56,22 @@ impl<B: Bus> Client<B> {
         self.bus.record_of(run).await
     }
 
+    /// The records of all runs that are still kept, the latest run first.
+    ///
+    /// # Errors
+    /// The bus's.
+    pub async fn records(&self) -> Result<Vec<RunRecord>, bus::Error> {
+        self.bus.records().await
+    }
+
+    /// Asks whoever conducts a run; `None` when nobody does.
+    ///
+    /// # Errors
+    /// The bus's.
+    pub async fn ask(&self, run: RunId, question: Question) -> Result<Option<Answer>, bus::Error> {
+        self.bus.ask(run, question).await
+    }
+
     /// The news of a run from its beginning.
     ///
     /// # Errors
@@ -72,23 +80,18 @@ impl<B: Bus> Client<B> {
         self.bus.follow(run).await
     }
 
-    /// Waits for something new: other counts than `last`, or the end. Cancel-safe.
+    /// The workers that are heard of within `listening`, by name, each with its latest word.
     ///
     /// # Errors
     /// The bus's.
-    pub async fn watch(&self, run: RunId, last: Option<Counts>) -> Result<Seen, bus::Error> {
-        let changed = async {
-            loop {
-                match self.bus.record_of(run).await? {
-                    Some(record) if Some(record.counts) != last => return Ok(record),
-                    _ => sleep(LOOK).await,
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            end = self.bus.ended(run) => end.map(Seen::Ended),
-            record = changed => record.map(Seen::Progress),
+    pub async fn workers(&self, listening: Duration) -> Result<Vec<Heartbeat>, bus::Error> {
+        let until = tokio::time::Instant::now() + listening;
+        let mut beats = self.bus.beats().await?;
+        let mut heard: BTreeMap<WorkerId, Heartbeat> = BTreeMap::new();
+        while let Ok(beat) = timeout_at(until, beats.next()).await {
+            let beat = beat?;
+            heard.insert(beat.worker.clone(), beat);
         }
+        Ok(heard.into_values().collect())
     }
 }

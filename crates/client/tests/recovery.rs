@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alt::Priority;
 use bus::{Bus, LocalBus};
-use client::Client;
+use client::{Client, Request};
 use job::{Context, Error, Permissions, Registry, job};
-use protocol::{RunId, RunStatus, Submission, WorkerId};
+use protocol::{RunId, RunStatus, WorkerId};
 use serde::Deserialize;
 use serde_json::json;
 use store::Store;
@@ -51,6 +52,8 @@ impl Rig {
             catalogue: self.registry.catalogue(),
             durability: "none".to_owned(),
             scratch: self.folder.path().join("scratch"),
+            report_every: Duration::from_millis(10),
+            metrics: coordinator::Metrics::default(),
         };
         let (bus, store) = (self.bus.clone(), self.store.clone());
         tokio::spawn(coordinator::coordinate(bus, store, settings, CancellationToken::new()))
@@ -63,6 +66,8 @@ impl Rig {
             queues: self.registry.catalogue().queues().into_keys().collect(),
             permissions: Permissions::default(),
             scratch: self.folder.path().join(name),
+            grace: Duration::MAX,
+            metrics: worker::Metrics::default(),
         };
         let (bus, store, registry) =
             (self.bus.clone(), self.store.clone(), Arc::clone(&self.registry));
@@ -81,8 +86,9 @@ impl Rig {
             .collect();
         let alt = json!({"id": "r", "title": "r", "tasks": tasks}).to_string();
         let run = RunId::new();
-        let submission = Submission { run, alt, mode: None, persona: None };
-        self.bus.submit(submission).await.unwrap();
+        let (file, priority) = (alt.into(), Priority::Medium);
+        let request = Request { run, file, priority, mode: None, persona: None, reuse: None };
+        Client::new(self.bus.clone()).submit(&self.store, request).await.unwrap();
         run
     }
 

@@ -1,9 +1,17 @@
 //! The verbs and their flags.
 
+pub(crate) mod fleet;
+mod roles;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::limits;
+
+pub(crate) use self::roles::{
+    ConnectionFlags, CoordinatorArguments, DoctorArguments, HealthFlag, UpArguments,
+    WorkerArguments,
+};
 
 /// Runs graphs of tasks (ALT files) and leaves one verifiable result (LAST) each.
 #[derive(Debug, Parser)]
@@ -12,8 +20,13 @@ use protocol::limits;
     4 partial success, 130 stopped by Ctrl-C.\n\
     Environment: RUNNER_OUTPUT_DIR (or OUTPUT_DIR), RUNNER_MAX_CONCURRENT_TASKS (or \
     MAX_CONCURRENT_TASKS), RUNNER_ALLOW_EXEC, RUNNER_ALLOW_PRIVATE_ADDRESSES, RUNNER_LOG_LEVEL, \
-    NO_COLOR.")]
+    NO_COLOR; for a fleet RUNNER_NATS_URL (or NATS_URL), RUNNER_NATS_CREDS (or NATS_CREDS), \
+    RUNNER_NATS_NKEY or RUNNER_NATS_NKEY_FILE, RUNNER_NATS_CA, RUNNER_NATS_INBOX, \
+    RUNNER_STORE_URL with AWS_ options, RUNNER_LEASE_SECONDS, RUNNER_SLOTS, \
+    RUNNER_HEALTH_ADDRESS, RUNNER_NATS_SERVER. `runner doctor` says which were read.")]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -48,24 +61,36 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: JobsVerb,
     },
-    /// Show a LAST
+    #[command(flatten)]
+    Fleet(fleet::FleetVerb),
+    /// Show a LAST, or how a run stands
     Show {
-        /// A last.json or the folder that holds one
-        path: PathBuf,
+        /// A last.json, the folder that holds one, or a run of the fleet
+        #[arg(value_name = "RUN|PATH")]
+        what: PathBuf,
         /// Print the whole LAST as JSON
         #[arg(long)]
         json: bool,
     },
     /// Check a LAST: its schema, its counts, and the SHA-256 of every file it names
     Verify {
-        /// A last.json or the folder that holds one
-        path: PathBuf,
+        /// A last.json, the folder that holds one, or a run of the fleet
+        #[arg(value_name = "RUN|PATH")]
+        what: PathBuf,
         /// Print the findings as JSON
         #[arg(long)]
         json: bool,
     },
     /// Generate an ALT file of any size
     Gen(GenArguments),
+    /// Start a whole fleet on this machine: a server, a coordinator and workers
+    Up(UpArguments),
+    /// Conduct the runs of a fleet, until told to stop
+    Coordinator(CoordinatorArguments),
+    /// Run the tasks of a fleet, until told to stop
+    Worker(WorkerArguments),
+    /// Check the server, the store and the settings
+    Doctor(DoctorArguments),
 }
 
 #[derive(Debug, Subcommand)]

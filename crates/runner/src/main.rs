@@ -1,12 +1,16 @@
 //! The command line: parses, calls the client, prints. It decides nothing.
 
 mod arguments;
+mod connection;
+mod doctor;
 mod exit;
+mod fleet;
 mod generate;
 mod inspect;
 mod output;
 mod progress;
 mod results;
+mod roles;
 mod run;
 mod settings;
 mod source;
@@ -32,8 +36,8 @@ fn main() -> ExitCode {
 }
 
 fn go(arguments: Arguments) -> Result<Exit, Failure> {
-    let settings = Settings::from_environment()?;
-    output::start_log(&settings.log)?;
+    let settings = Settings::from_environment()?.with(&arguments.connection)?;
+    output::start_log(roles::log(&arguments.verb, &settings))?;
     match arguments.verb {
         Verb::Run(it) => run::run(it, &settings),
         Verb::Validate(it) => inspect::validate(&it),
@@ -41,8 +45,13 @@ fn go(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Graph { file, format } => inspect::graph(&file, format),
         Verb::Schema { of } => inspect::schema(of),
         Verb::Jobs { verb: JobsVerb::Ls { json } } => inspect::jobs(json),
-        Verb::Show { path, json } => results::show(&path, json),
-        Verb::Verify { path, json } => results::verify(&path, json),
+        Verb::Fleet(verb) => fleet::perform(verb, &settings),
+        Verb::Show { what, json } => fleet::show(&what, &settings, json),
+        Verb::Verify { what, json } => fleet::verify(&what, &settings, json),
         Verb::Gen(it) => generate::generate(&it),
+        Verb::Up(it) => roles::up(&it, &settings),
+        Verb::Coordinator(it) => roles::coordinator(&it, &settings),
+        Verb::Worker(it) => roles::worker(&it, &settings),
+        Verb::Doctor(it) => doctor::doctor(&it, &settings),
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use alt::Alt;
 use bus::Heard;
-use protocol::{Counts, End, RunId};
+use protocol::{Counts, End, RunId, RunRecord, Snapshot};
 
 use self::board::Board;
 use self::json::JsonLines;
@@ -20,11 +20,15 @@ use self::tty::Tty;
 use crate::arguments::ProgressMode;
 use crate::output;
 
+pub(crate) use self::frame::{fit, seconds};
+
 /// A view of one run.
 #[derive(Debug)]
 pub(crate) struct View {
     board: Board,
     form: Form,
+    /// The counts that were told last.
+    told: Option<Counts>,
 }
 
 #[derive(Debug)]
@@ -36,7 +40,17 @@ enum Form {
 }
 
 impl View {
-    pub(crate) fn new(mode: ProgressMode, unicode: bool, run: RunId, alt: Arc<Alt>) -> Self {
+    /// A view of a run whose file is at hand: every attempt is shown.
+    pub(crate) fn of_file(mode: ProgressMode, unicode: bool, run: RunId, alt: Arc<Alt>) -> Self {
+        Self::new(mode, unicode, run, Board::of_file(alt))
+    }
+
+    /// A view of a run that somebody submitted: what its conductor tells is shown.
+    pub(crate) fn of_record(mode: ProgressMode, unicode: bool, record: &RunRecord) -> Self {
+        Self::new(mode, unicode, record.run, Board::of_record(record))
+    }
+
+    fn new(mode: ProgressMode, unicode: bool, run: RunId, board: Board) -> Self {
         let form = match mode {
             ProgressMode::Auto if output::is_watched() => Form::Tty(Tty::new(unicode)),
             ProgressMode::Tty => Form::Tty(Tty::new(unicode)),
@@ -44,12 +58,17 @@ impl View {
             ProgressMode::Json => Form::Json(JsonLines::new(run)),
             ProgressMode::Quiet => Form::Quiet,
         };
-        Self { board: Board::new(alt), form }
+        Self { board, form, told: None }
     }
 
     /// Whether the news of every attempt are shown; a quiet view needs none.
     pub(crate) const fn wants_news(&self) -> bool {
-        !matches!(self.form, Form::Quiet)
+        !matches!(self.form, Form::Quiet) && self.board.knows_the_file()
+    }
+
+    /// Whether nothing is shown.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        matches!(self.form, Form::Quiet)
     }
 
     /// Takes note of news.
@@ -71,10 +90,25 @@ impl View {
     }
 
     /// Takes note of how the tasks stand.
-    pub(crate) fn count(&mut self, counts: Counts) {
+    pub(crate) fn see(&mut self, snapshot: &Snapshot) {
+        let counts = snapshot.record.counts;
         self.board.counts = counts;
-        if let Form::Json(json) = &mut self.form {
+        if let Form::Json(json) = &mut self.form
+            && self.told != Some(counts)
+        {
             json.counts(counts);
+        }
+        self.told = Some(counts);
+        if self.board.knows_the_file() {
+            return;
+        }
+        for changed in self.board.see(snapshot) {
+            match &mut self.form {
+                Form::Tty(tty) => tty.changed(&changed),
+                Form::Plain(_) => Plain::changed(&self.board, &changed),
+                Form::Json(json) => json.changed(&changed, snapshot.record.updated),
+                Form::Quiet => {}
+            }
         }
     }
 
@@ -97,12 +131,17 @@ impl View {
         }
     }
 
-    /// Ends the view of a run that is left.
-    pub(crate) fn leave(&mut self) {
-        if let Form::Tty(tty) = &mut self.form {
-            tty.clear();
+    /// Ends the view of a run that is left, with a last word.
+    pub(crate) fn leave(&mut self, text: &str) {
+        match &mut self.form {
+            Form::Tty(tty) => {
+                tty.note(text);
+                tty.clear();
+            }
+            Form::Plain(_) => output::say(&format!("{text}\n")),
+            Form::Json(json) => json.note(text),
+            Form::Quiet => {}
         }
-        self.note("left at once; no LAST was written");
     }
 
     /// Ends the view with the outcome.
@@ -130,6 +169,6 @@ fn outcome(end: &End, counts: Counts, elapsed: Duration) -> String {
             text.push_str(&format!(", {count} {word}"));
         }
     }
-    text.push_str(&format!(", in {}\n", frame::seconds(elapsed)));
+    text.push_str(&format!(", in {}\n", seconds(elapsed)));
     text
 }

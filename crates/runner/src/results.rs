@@ -46,7 +46,14 @@ struct Finding {
 }
 
 pub(crate) fn verify(path: &Path, json: bool) -> Result<Exit, Failure> {
-    let outcome = last::verify(path);
+    tell_verified(last::verify(path), json)
+}
+
+/// Says what was found of a LAST.
+pub(crate) fn tell_verified(
+    outcome: Result<last::Verified, Vec<last::Problem>>,
+    json: bool,
+) -> Result<Exit, Failure> {
     let exit = if outcome.is_ok() { Exit::Success } else { Exit::Failure };
     if json {
         let (facts, problems) = match outcome {

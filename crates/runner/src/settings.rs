@@ -1,137 +1,260 @@
 //! What the environment says, read once. A value that cannot be used is an error, never a default.
 
+mod parse;
+mod reader;
+
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use protocol::limits;
+use serde::Serialize;
+use store::Access;
 
+pub(crate) use self::parse::health;
+use self::reader::Reader;
+use crate::arguments::ConnectionFlags;
 use crate::exit::Failure;
 
+/// Where a server is looked for when nobody says where it is.
+const NATS_URL: &str = "nats://127.0.0.1:4222";
+
+/// Seconds a lease may last: shorter ones end under load, longer ones hide a dead worker.
+const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 2..=3600;
+
+/// How long a lease lasts unless told otherwise, seconds.
+const LEASE_SECONDS_DEFAULT: u64 = 10;
+
 /// The environment's part of the configuration; flags go before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Where results go.
     pub(crate) out: PathBuf,
-    /// Attempts that run at once.
+    /// Attempts that run at once in `run`.
     pub(crate) max_concurrent: u16,
+    /// Attempts that a worker runs at once.
+    pub(crate) slots: u16,
     pub(crate) allow_exec: bool,
     pub(crate) allow_private_addresses: bool,
     /// Whether the locale can show more than ASCII.
     pub(crate) unicode: bool,
     /// Filter of the log.
     pub(crate) log: String,
+    /// How to reach the server.
+    pub(crate) nats: Nats,
+    /// Where results are kept; a folder of `out` when nobody says.
+    pub(crate) store_url: Option<String>,
+    /// The options of a bucket.
+    pub(crate) access: Access,
+    /// Where a role tells how it is.
+    pub(crate) health: Health,
+    /// The server program that `up` starts.
+    pub(crate) nats_server: Option<PathBuf>,
+    /// Where programs are looked for.
+    pub(crate) search: Vec<PathBuf>,
+    /// Where each setting came from, in the order people look for them.
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// How to reach the server, and who this is to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Nats {
+    /// One or several addresses, separated by commas.
+    pub(crate) url: String,
+    /// A file with a JWT and its seed.
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) nkey: Option<Nkey>,
+    /// A file with certificates.
+    pub(crate) ca: Option<PathBuf>,
+    /// The prefix of answers.
+    pub(crate) inbox: Option<String>,
+    /// How long a lease lasts where consumers have yet to be made.
+    pub(crate) lease: Duration,
+}
+
+/// The seed of an nkey, or where it is.
+#[derive(Clone)]
+pub(crate) enum Nkey {
+    Seed(String),
+    File(PathBuf),
+}
+
+impl fmt::Debug for Nkey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seed(_) => out.write_str("Seed(***)"),
+            Self::File(path) => out.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// Where a role tells how it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Nowhere.
+    Off,
+    /// There; port 0 takes any that is free.
+    At(SocketAddr),
+}
+
+/// A setting, what it is, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Origin {
+    /// What is set.
+    pub(crate) setting: &'static str,
+    /// As it may be shown: secrets are not.
+    pub(crate) value: String,
+    /// A variable, a flag or `default`.
+    pub(crate) from: String,
 }
 
 impl Settings {
     /// Reads the variables of this process.
     pub(crate) fn from_environment() -> Result<Self, Failure> {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        Self::from(|name| std::env::var_os(name))
+        // The one place that reads the environment. A name that is no text is none of ours.
+        let named =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        Self::from(&named.collect())
     }
 
-    fn from(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
-        let found = |names: &[&'static str]| -> Result<Option<(&'static str, String)>, Failure> {
-            for &name in names {
-                match lookup(name).map(OsString::into_string) {
-                    None => {}
-                    Some(Ok(text)) if text.trim().is_empty() => {}
-                    Some(Ok(text)) => return Ok(Some((name, text))),
-                    Some(Err(_)) => {
-                        return Err(Failure::usage(format!("{name} is not UTF-8"), "unset it"));
-                    }
-                }
-            }
-            Ok(None)
-        };
-        let out = found(&["RUNNER_OUTPUT_DIR", "OUTPUT_DIR"])?;
-        let most = found(&["RUNNER_MAX_CONCURRENT_TASKS", "MAX_CONCURRENT_TASKS"])?;
-        let log = found(&["RUNNER_LOG_LEVEL"])?;
+    fn from(variables: &BTreeMap<String, OsString>) -> Result<Self, Failure> {
+        let mut read = Reader::new(variables);
+        let nats = nats(&mut read)?;
+        let store_url = read.text("store", &["RUNNER_STORE_URL"])?;
+        let out = read.text("output folder", &["RUNNER_OUTPUT_DIR", "OUTPUT_DIR"])?;
+        if out.is_none() {
+            read.note("output folder", "out", "default");
+        }
+        let out = out.map_or_else(|| PathBuf::from("out"), PathBuf::from);
+        if store_url.is_none() {
+            let from = "default: the output folder";
+            read.note("store", &parse::folder_url(&out), from);
+        }
+        let concurrent = ["RUNNER_MAX_CONCURRENT_TASKS", "MAX_CONCURRENT_TASKS"];
+        let max_concurrent =
+            read.parsed("attempts at once in `run`", &concurrent, limits::SLOTS, parse::count)?;
+        let slots =
+            read.parsed("slots of a worker", &["RUNNER_SLOTS"], limits::SLOTS, parse::count)?;
+        let health = read.parsed(
+            "health address",
+            &["RUNNER_HEALTH_ADDRESS"],
+            Health::At(SocketAddr::from(([127, 0, 0, 1], 0))),
+            parse::health,
+        )?;
+        let allow_exec = read.parsed(
+            "job `exec` may start programs",
+            &["RUNNER_ALLOW_EXEC"],
+            false,
+            parse::switch,
+        )?;
+        let allow_private_addresses = read.parsed(
+            "job `http` may reach private addresses",
+            &["RUNNER_ALLOW_PRIVATE_ADDRESSES"],
+            false,
+            parse::switch,
+        )?;
+        let log = read.parsed("log", &["RUNNER_LOG_LEVEL"], "warn".to_owned(), parse::filter)?;
+        let locale = read.found(&["LC_ALL", "LC_CTYPE", "LANG"])?;
         Ok(Self {
-            out: out.map_or_else(|| PathBuf::from("out"), |(_, text)| PathBuf::from(text)),
-            max_concurrent: most.map_or(Ok(limits::SLOTS), |(name, text)| count(name, &text))?,
-            allow_exec: switch(found(&["RUNNER_ALLOW_EXEC"])?)?,
-            allow_private_addresses: switch(found(&["RUNNER_ALLOW_PRIVATE_ADDRESSES"])?)?,
-            unicode: found(&["LC_ALL", "LC_CTYPE", "LANG"])?.is_none_or(|(_, locale)| {
+            out,
+            max_concurrent,
+            slots,
+            allow_exec,
+            allow_private_addresses,
+            unicode: locale.is_none_or(|(_, locale)| {
                 let locale = locale.to_ascii_lowercase();
                 locale.contains("utf-8") || locale.contains("utf8")
             }),
-            log: log.map_or_else(|| Ok("warn".to_owned()), |(name, text)| filter(name, &text))?,
+            log,
+            nats,
+            store_url,
+            access: read.access(),
+            health,
+            nats_server: read
+                .text("nats-server program", &["RUNNER_NATS_SERVER"])?
+                .map(PathBuf::from),
+            search: variables
+                .get("PATH")
+                .map(|path| std::env::split_paths(path).collect())
+                .unwrap_or_default(),
+            origins: read.origins,
         })
+    }
+
+    /// These settings with what the flags of this call say instead.
+    pub(crate) fn with(mut self, flags: &ConnectionFlags) -> Result<Self, Failure> {
+        if let Some(url) = &flags.nats_url {
+            self.nats.url = parse::servers("--nats-url", url)?;
+            let shown = parse::shown_servers(url);
+            self.replace("NATS server", shown, "flag --nats-url");
+        }
+        if let Some(path) = &flags.creds {
+            self.nats.credentials = Some(path.clone());
+            self.replace("credentials file", path.display().to_string(), "flag --creds");
+        }
+        if let Some(url) = &flags.store_url {
+            self.store_url = Some(url.clone());
+            self.replace("store", bus::nats::without_password(url), "flag --store-url");
+        }
+        Ok(self)
+    }
+
+    fn replace(&mut self, setting: &'static str, value: String, from: &str) {
+        let new = Origin { setting, value, from: from.to_owned() };
+        match self.origins.iter_mut().find(|origin| origin.setting == setting) {
+            Some(origin) => *origin = new,
+            None => self.origins.push(new),
+        }
+    }
+
+    /// Whether nobody named a server.
+    pub(crate) fn has_no_server(&self) -> bool {
+        self.is_default("NATS server")
+    }
+
+    /// Whether nobody said anything about a setting.
+    pub(crate) fn is_default(&self, setting: &str) -> bool {
+        let mut origins = self.origins.iter();
+        origins.any(|origin| origin.setting == setting && origin.from == "default")
     }
 }
 
-fn count(name: &str, text: &str) -> Result<u16, Failure> {
-    let number = text.trim().parse().ok().filter(|number| (1..=limits::SLOTS_MAX).contains(number));
-    number.ok_or_else(|| {
-        let help = format!("use a whole number from 1 to {}", limits::SLOTS_MAX);
-        Failure::usage(format!("{name} cannot be `{text}`"), help)
+fn nats(read: &mut Reader<'_>) -> Result<Nats, Failure> {
+    let url = ["RUNNER_NATS_URL", "NATS_URL"];
+    let url = read.shown("NATS server", &url, NATS_URL.to_owned(), parse::servers, |url| {
+        parse::shown_servers(url)
+    })?;
+    let credentials = read.text("credentials file", &["RUNNER_NATS_CREDS", "NATS_CREDS"])?;
+    let seed = read.secret("nkey seed", "RUNNER_NATS_NKEY", parse::seed)?;
+    let file = read.text("nkey file", &["RUNNER_NATS_NKEY_FILE"])?;
+    let nkey = match (seed, file) {
+        (Some(_), Some(_)) => {
+            let message = "RUNNER_NATS_NKEY and RUNNER_NATS_NKEY_FILE are both set";
+            return Err(Failure::usage(message, "unset one of them"));
+        }
+        (Some(seed), None) => Some(Nkey::Seed(seed)),
+        (None, file) => file.map(|path| Nkey::File(path.into())),
+    };
+    let ca = read.text("certificates of the server", &["RUNNER_NATS_CA"])?;
+    let inbox = read.checked("prefix of answers", &["RUNNER_NATS_INBOX"], parse::inbox)?;
+    let lease = read.parsed(
+        "lease, seconds",
+        &["RUNNER_LEASE_SECONDS"],
+        LEASE_SECONDS_DEFAULT,
+        parse::lease,
+    )?;
+    Ok(Nats {
+        url,
+        credentials: credentials.map(PathBuf::from),
+        nkey,
+        ca: ca.map(PathBuf::from),
+        inbox,
+        lease: Duration::from_secs(lease),
     })
 }
 
-/// A level, or directives such as `warn,worker=debug`. A word that is no level would be taken for
-/// the name of a module, and nothing would be logged.
-fn filter(name: &str, text: &str) -> Result<String, Failure> {
-    const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
-    let text = text.trim().to_ascii_lowercase();
-    let fits = |part: &str| {
-        LEVELS.contains(&part.rsplit_once('=').map_or(part, |(_, level)| level).trim())
-    };
-    if text.split(',').all(fits) {
-        return Ok(text);
-    }
-    let help = "use error, warn, info, debug or trace, or directives such as `warn,worker=debug`";
-    Err(Failure::usage(format!("{name} cannot be `{text}`"), help))
-}
-
-fn switch(found: Option<(&str, String)>) -> Result<bool, Failure> {
-    let Some((name, text)) = found else {
-        return Ok(false);
-    };
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(Failure::usage(format!("{name} cannot be `{text}`"), "use 1 or 0")),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        Settings::from(|name| find(name).map(|(_, value)| value.into()))
-            .map_err(|failure| failure.message)
-    }
-
-    #[test]
-    fn seed_names_are_honoured_and_the_longer_ones_go_first() {
-        let defaults = read(&[]).unwrap();
-        assert_eq!((defaults.out, defaults.max_concurrent), (PathBuf::from("out"), 4));
-        let both = [("OUTPUT_DIR", "a"), ("RUNNER_OUTPUT_DIR", "b"), ("MAX_CONCURRENT_TASKS", "9")];
-        let both = read(&both).unwrap();
-        assert_eq!((both.out, both.max_concurrent), (PathBuf::from("b"), 9));
-        assert!(read(&[("RUNNER_ALLOW_EXEC", "1")]).unwrap().allow_exec);
-        assert!(!read(&[("RUNNER_ALLOW_EXEC", "")]).unwrap().allow_exec);
-        assert_eq!(
-            read(&[("RUNNER_LOG_LEVEL", "Warn,worker=debug")]).unwrap().log,
-            "warn,worker=debug"
-        );
-    }
-
-    #[test]
-    fn garbage_is_an_error_that_names_the_variable() {
-        for (name, value) in [
-            ("RUNNER_MAX_CONCURRENT_TASKS", "many"),
-            ("MAX_CONCURRENT_TASKS", "0"),
-            ("RUNNER_ALLOW_EXEC", "perhaps"),
-            ("RUNNER_ALLOW_PRIVATE_ADDRESSES", "2"),
-            ("RUNNER_LOG_LEVEL", "loud"),
-            ("RUNNER_LOG_LEVEL", "warn,worker"),
-            ("RUNNER_LOG_LEVEL", "worker=loud"),
-        ] {
-            let message = read(&[(name, value)]).unwrap_err();
-            assert!(message.contains(name) && message.contains(value), "{message}");
-        }
-    }
-}
+mod tests;

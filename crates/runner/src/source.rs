@@ -22,10 +22,9 @@ pub(crate) struct Source {
 
 /// Reads and checks a file.
 pub(crate) fn read(path: &Path, check: &Check<'_>) -> Result<Source, Failure> {
-    let name = if path == Path::new("-") { "standard input".to_owned() } else { shown(path) };
+    let name = called(path);
     let bytes = bytes(path, &name)?;
-    let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-    if !is_yaml {
+    if !is_yaml(path) {
         let report = alt::read(&bytes, check);
         let text = String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
@@ -42,6 +41,23 @@ pub(crate) fn read(path: &Path, check: &Check<'_>) -> Result<Source, Failure> {
             Ok(Source { name, text, report })
         }
     }
+}
+
+/// Reads a file that somebody else will check: as it is, or as JSON where that can be made of YAML.
+pub(crate) fn unchecked(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = bytes(path, &called(path))?;
+    Ok(match is_yaml(path).then(|| alt::yaml_to_json(&bytes)) {
+        Some(Ok(json)) => json.into_bytes(),
+        _ => bytes,
+    })
+}
+
+fn called(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { shown(path) }
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
 }
 
 fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {

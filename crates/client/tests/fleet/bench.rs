@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use client::{LocalFleet, LocalSettings};
+use alt::Priority;
+use client::{LocalFleet, LocalSettings, Request};
 use job::{Context, Error, Permissions, Registry, job};
 use last::LastFile;
-use protocol::{Catalogue, Counts, RunId, Submission};
+use protocol::{Catalogue, Counts, RunId};
 use serde::Deserialize;
 
 /// How many attempts of one job run now, and the most there ever were.
@@ -151,8 +152,9 @@ pub(crate) fn many(job: &str, count: usize) -> serde_json::Value {
 
 pub(crate) async fn submit(fleet: &LocalFleet, alt: String) -> RunId {
     let run = RunId::new();
-    let submission = Submission { run, alt, mode: None, persona: None };
-    fleet.client().submit(submission).await.unwrap();
+    let (file, priority) = (alt.into(), Priority::Medium);
+    let request = Request { run, file, priority, mode: None, persona: None, reuse: None };
+    fleet.client().submit(fleet.store(), request).await.unwrap();
     run
 }
 

@@ -27,14 +27,14 @@ pub(super) fn lines(
     let shown = if hidden > 0 { room.saturating_sub(1) } else { board.running.len() };
     // Longest running first: that is what people wait for.
     let mut running: Vec<_> = board.running.iter().collect();
-    running.sort_by_key(|(task, it)| (it.since, **task));
+    running.sort_by_key(|(id, it)| (it.since, *id));
     let now = board.time();
     let sign = if unicode { '●' } else { '*' };
-    for (task, it) in running.iter().take(shown) {
+    for (id, it) in running.iter().take(shown) {
         let ran = Duration::from_millis(now.since(it.since));
-        let mut line = format!(" {sign} {}  {}", board.id(**task), seconds(ran));
-        if it.attempt.get() > 1 {
-            line.push_str(&format!("  attempt {}", it.attempt));
+        let mut line = format!(" {sign} {id}  {}", seconds(ran));
+        if let Some(attempt) = it.attempt.filter(|attempt| attempt.get() > 1) {
+            line.push_str(&format!("  attempt {attempt}"));
         }
         lines.push(line);
     }
@@ -80,7 +80,7 @@ fn bar(board: &Board, unicode: bool) -> String {
 }
 
 /// `text` cut to `columns` cells of a terminal.
-pub(super) fn fit(text: &str, columns: usize, unicode: bool) -> String {
+pub(crate) fn fit(text: &str, columns: usize, unicode: bool) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
@@ -102,7 +102,7 @@ pub(super) fn fit(text: &str, columns: usize, unicode: bool) -> String {
 }
 
 /// A time as people say it: `0.4 s`, `18 s`, `3 min 05 s`, `2 h 10 min`.
-pub(super) fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
     match whole {
         0..10 => format!("{}.{} s", whole, time.subsec_millis() / 100),
@@ -116,7 +116,7 @@ pub(super) fn seconds(time: Duration) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use alt::{Alt, TaskIndex};
+    use alt::Alt;
     use proptest::prelude::*;
     use protocol::{Attempt, Counts, Timestamp};
 
@@ -133,11 +133,11 @@ mod tests {
     }
 
     fn board(ids: &[String], running: usize, counts: Counts) -> Board {
-        let mut board = Board::new(alt(ids));
+        let mut board = Board::of_file(alt(ids));
         board.now = Timestamp(10_000);
-        for task in 0..running {
-            let running = Running { attempt: Attempt::new(2).unwrap(), since: Timestamp(7_600) };
-            board.running.insert(TaskIndex(u32::try_from(task).unwrap()), running);
+        for id in ids.iter().take(running) {
+            let running = Running { attempt: Attempt::new(2), since: Timestamp(7_600) };
+            board.running.insert(alt::visible(id), running);
         }
         board.counts = counts;
         board

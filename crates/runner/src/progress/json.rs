@@ -4,7 +4,7 @@ use protocol::{Counts, End, RunId, Started, Stored, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::board::Finished;
+use super::board::{Changed, Finished};
 use crate::output;
 
 /// The name of the lines' form; another form gets another name.
@@ -63,6 +63,16 @@ impl JsonLines {
             "error": it.error,
         });
         self.say("verdict", it.at, data);
+    }
+
+    /// How a task stands, in a run whose news are not followed.
+    pub(super) fn changed(&mut self, it: &Changed, at: Timestamp) {
+        let mut data = json!(it.standing);
+        if let Some(data) = data.as_object_mut() {
+            data.insert("task".to_owned(), json!(it.id));
+            data.insert("attempt".to_owned(), json!(it.attempt));
+        }
+        self.say("task", at, data);
     }
 
     pub(super) fn counts(&mut self, counts: Counts) {

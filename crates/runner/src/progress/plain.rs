@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use protocol::Outcome;
+use protocol::{Outcome, Standing};
 
-use super::board::{Board, Finished};
+use super::board::{Board, Changed, Finished};
 use super::frame::seconds;
 use crate::output;
 
@@ -41,6 +41,24 @@ impl Plain {
         }
         if let Some(error) = &it.error {
             line.push_str(&format!("  {error}"));
+        }
+        output::say(&format!("{line}\n"));
+    }
+
+    /// How a task stands, in a run whose news are not followed.
+    pub(super) fn changed(board: &Board, it: &Changed) {
+        let word = match it.standing {
+            Standing::Failed { .. } => "FAILED",
+            Standing::Timeout { .. } => "TIMEOUT",
+            _ if board.counts.total() > FEW_TASKS => return,
+            ref other => other.name(),
+        };
+        let mut line = format!("{word:9}  {}", it.id);
+        if let Some(attempt) = it.attempt.filter(|attempt| attempt.get() > 1) {
+            line.push_str(&format!("  attempt {attempt}"));
+        }
+        if let Standing::Running { worker: Some(worker), .. } = &it.standing {
+            line.push_str(&format!("  on {worker}"));
         }
         output::say(&format!("{line}\n"));
     }

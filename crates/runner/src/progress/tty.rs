@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use protocol::Outcome;
+use protocol::{Outcome, Standing};
 use terminal_size::{Height, Width};
 
-use super::board::{Board, Finished};
+use super::board::{Board, Changed, Finished};
 use super::frame::{fit, lines, seconds};
 use crate::output;
 
@@ -55,6 +55,14 @@ impl Tty {
         } else {
             format!(" {sign} {text}")
         });
+    }
+
+    /// A task that ended badly, in a run whose news are not followed; the frame shows the others.
+    pub(super) fn changed(&mut self, it: &Changed) {
+        if matches!(it.standing, Standing::Failed { .. } | Standing::Timeout { .. }) {
+            let sign = if self.unicode { "✖" } else { "XX" };
+            self.note(&format!("{sign} {}  {}", it.id, it.standing.name()));
+        }
     }
 
     pub(super) fn note(&mut self, text: &str) {

@@ -1,0 +1,35 @@
+//! The role that conducts runs.
+
+use std::time::Duration;
+
+use crate::arguments::CoordinatorArguments;
+use crate::connection;
+use crate::exit::{Exit, Failure};
+use crate::roles::{Role, scratch};
+use crate::settings::Settings;
+use crate::source;
+
+/// How often the record of a run is written at most.
+const REPORT: Duration = Duration::from_secs(1);
+
+pub(crate) fn coordinator(
+    arguments: &CoordinatorArguments,
+    settings: &Settings,
+) -> Result<Exit, Failure> {
+    let catalogue = source::registry()?.catalogue();
+    let mut role = Role::new("coordinator", settings, &arguments.health)?;
+    let metrics = coordinator::Metrics::default();
+    metrics.register(&mut role.metrics);
+    let scratch = scratch()?;
+    role.play(async |fleet, shutdown| {
+        let settings = coordinator::Settings {
+            catalogue,
+            durability: connection::DURABILITY.to_owned(),
+            scratch: scratch.path().to_owned(),
+            report_every: REPORT,
+            metrics,
+        };
+        let conducting = coordinator::coordinate(fleet.bus, fleet.store, settings, shutdown);
+        conducting.await.map_err(|error| connection::lost(&error))
+    })
+}

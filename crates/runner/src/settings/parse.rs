@@ -1,0 +1,127 @@
+//! The text of one setting, read; what cannot be used is refused with the name of its place.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use protocol::limits;
+
+use super::{Health, LEASE_SECONDS};
+use crate::exit::Failure;
+
+fn refused(name: &str, text: &str, help: impl Into<String>) -> Failure {
+    Failure::usage(format!("{name} cannot be `{text}`"), help)
+}
+
+pub(super) fn count(name: &str, text: &str) -> Result<u16, Failure> {
+    let number = text.trim().parse().ok().filter(|number| (1..=limits::SLOTS_MAX).contains(number));
+    number.ok_or_else(|| {
+        refused(name, text, format!("use a whole number from 1 to {}", limits::SLOTS_MAX))
+    })
+}
+
+pub(super) fn lease(name: &str, text: &str) -> Result<u64, Failure> {
+    let number = text.trim().parse().ok().filter(|number| LEASE_SECONDS.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (LEASE_SECONDS.start(), LEASE_SECONDS.end());
+        refused(name, text, format!("use a whole number of seconds from {least} to {most}"))
+    })
+}
+
+/// A level, or directives such as `warn,worker=debug`. A word that is no level would be taken for
+/// the name of a module, and nothing would be logged.
+pub(super) fn filter(name: &str, text: &str) -> Result<String, Failure> {
+    const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+    let text = text.trim().to_ascii_lowercase();
+    let fits = |part: &str| {
+        LEVELS.contains(&part.rsplit_once('=').map_or(part, |(_, level)| level).trim())
+    };
+    if text.split(',').all(fits) {
+        return Ok(text);
+    }
+    let help = "use error, warn, info, debug or trace, or directives such as `warn,worker=debug`";
+    Err(refused(name, &text, help))
+}
+
+pub(super) fn switch(name: &str, text: &str) -> Result<bool, Failure> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(refused(name, text, "use 1 or 0")),
+    }
+}
+
+/// `off`, `ADDRESS:PORT` or a port on this machine.
+pub(crate) fn health(name: &str, text: &str) -> Result<Health, Failure> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(Health::Off);
+    }
+    let port = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, text.parse().ok()?)));
+    let named = || {
+        let (host, port) = text.rsplit_once(':')?;
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        (host == "localhost").then_some(SocketAddr::new(loopback, port.parse().ok()?))
+    };
+    let found = text.parse().ok().or_else(port).or_else(named);
+    found.map(Health::At).ok_or_else(|| {
+        refused(name, text, "use ADDRESS:PORT such as 127.0.0.1:9464 (port 0: any), or `off`")
+    })
+}
+
+/// One or several addresses of servers, each with a scheme that the client knows or none.
+pub(super) fn servers(name: &str, text: &str) -> Result<String, Failure> {
+    let fits = |server: &str| {
+        let (scheme, rest) = server.split_once("://").unwrap_or(("nats", server));
+        let host = rest.rsplit('@').next().unwrap_or_default();
+        ["nats", "tls", "ws", "wss"].contains(&scheme)
+            && !host.is_empty()
+            && !server.contains(char::is_whitespace)
+            && port_fits(host)
+    };
+    if text.split(',').map(str::trim).all(fits) {
+        return Ok(text.trim().to_owned());
+    }
+    let help = "use an address such as nats://127.0.0.1:4222 or tls://host:4222";
+    Err(refused(name, &shown_servers(text), help))
+}
+
+fn port_fits(host: &str) -> bool {
+    let after_address = host.rsplit_once(']').map_or(host, |(_, rest)| rest);
+    let port = after_address.split('/').next().unwrap_or_default().rsplit_once(':');
+    port.is_none_or(|(_, port)| port.parse::<u16>().is_ok())
+}
+
+/// Addresses without passwords.
+pub(super) fn shown_servers(text: &str) -> String {
+    let shown: Vec<_> =
+        text.split(',').map(|url| bus::nats::without_password(url.trim())).collect();
+    shown.join(",")
+}
+
+/// The seed of a user's nkey. The text is not repeated: it may be a real one with a slip.
+pub(super) fn seed(name: &str, text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    let fits = text.starts_with("SU") && text.len() == 58;
+    if fits && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{name} is not the seed of a user's nkey");
+    Err(Failure::usage(message, "use the line that begins with SU, of 58 letters and digits"))
+}
+
+/// A prefix of subjects.
+pub(super) fn inbox(name: &str, text: &str) -> Result<String, Failure> {
+    let fits = |token: &str| {
+        !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-$".contains(&b))
+    };
+    if text.trim().split('.').all(fits) {
+        return Ok(text.trim().to_owned());
+    }
+    Err(refused(name, text, "use words of letters, digits, `_` and `-`, joined by dots"))
+}
+
+/// A folder as the address of a store.
+pub(super) fn folder_url(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    format!("file://{}", path.display())
+}
