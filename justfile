@@ -35,9 +35,15 @@ doctest:
 purity:
     {{ tester }} --package tests --locked -- purity:: tidy::
 
-# Measure.
-bench:
-    cargo bench --workspace --benches --locked
+# Run a whole fleet on real servers, kill its parts one after another, and check every result.
+e2e:
+    cargo build --locked --package runner --package tests
+    target/debug/e2e
+
+# Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.
+bench WHAT="parts":
+    {{ if WHAT == "fleet" { "cargo build --release --package runner --locked" } else { "true" } }}
+    {{ if WHAT == "fleet" { "cargo bench --package tests --bench fleet --locked" } else { "cargo bench --workspace --exclude tests --benches --locked" } }}
 
 # Build the pages of the crates; a broken link fails.
 doc:

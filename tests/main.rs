@@ -2,12 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 mod door;
+mod fleet;
 mod inspecting;
 mod jobs;
+mod permissions;
 mod progress;
 mod purity;
+mod roles;
 mod run;
 mod sizes;
 mod source;
 mod stopping;
 mod tidy;
+mod tls;
+mod wire;

@@ -32,7 +32,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "client",
-        &["alt", "bus", "coordinator", "job", "protocol", "store", "worker"],
+        &["alt", "bus", "coordinator", "job", "last", "protocol", "store", "worker"],
         "it is all that a door may call",
     ),
     (

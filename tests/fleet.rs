@@ -1,0 +1,8 @@
+//! A fleet of real processes over a real server: what is submitted ends in one LAST, and people can
+//! see, question, stop, fetch and repeat it.
+
+mod again;
+mod rig;
+mod seeing;
+mod submitting;
+mod why;

@@ -1,0 +1,151 @@
+//! A server, a store and the processes of a fleet, all of one test.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tests::servers::NatsServer;
+use tokio::time::Instant;
+
+use crate::door::{Done, Door, LONG, Running};
+
+/// A fleet. Its processes are killed when it goes.
+#[derive(Debug)]
+pub(super) struct Rig {
+    pub(super) door: Door,
+    roles: Vec<Running>,
+    /// After its clients.
+    server: NatsServer,
+}
+
+impl Rig {
+    /// A server with its streams, and nobody who works.
+    #[track_caller]
+    pub(super) fn new() -> Self {
+        let server = NatsServer::start();
+        let mut door = Door::new();
+        door.set("RUNNER_NATS_URL", server.url());
+        door.set("RUNNER_STORE_URL", format!("file://{}", door.path("store").display()));
+        door.call(&["doctor", "--fix"]).code(0);
+        Self { door, roles: Vec::new(), server }
+    }
+
+    /// The same with a coordinator and a worker of so many slots.
+    #[track_caller]
+    pub(super) fn working(slots: u32) -> Self {
+        let mut rig = Self::new();
+        rig.coordinator();
+        rig.worker(&["--slots", &slots.to_string()]);
+        rig
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Ends all coordinators and workers.
+    pub(super) fn stop_all(&mut self, signal: Signal) {
+        for role in self.roles.drain(..) {
+            role.send(signal);
+            role.end(LONG);
+        }
+    }
+
+    pub(super) fn coordinator(&mut self) {
+        self.roles.push(self.door.start(&["coordinator", "--health", "off"]));
+    }
+
+    pub(super) fn worker(&mut self, flags: &[&str]) {
+        self.roles.push(self.door.start(&[&["worker", "--health", "off"], flags].concat()));
+    }
+
+    #[track_caller]
+    pub(super) fn call(&self, arguments: &[&str]) -> Done {
+        self.door.call(arguments)
+    }
+
+    /// Writes a file of these tasks, submits it, and returns the run.
+    #[track_caller]
+    pub(super) fn submit(&self, id: &str, tasks: &Value) -> String {
+        let name = format!("{id}.alt.json");
+        self.door.alt(&name, &file(id, tasks));
+        self.call(&["submit", &name]).code(0).line()
+    }
+
+    /// The run as `ls` tells it.
+    #[track_caller]
+    pub(super) fn listed(&self, run: &str) -> Option<Value> {
+        let listed = self.call(&["ls", "--json"]).code(0).json();
+        listed.as_array().unwrap().iter().find(|row| row["run"] == run).cloned()
+    }
+
+    /// Waits until `ls` says that the run stands so.
+    #[track_caller]
+    pub(super) fn until(&self, run: &str, state: &str) {
+        repeat(&format!("run {run} is {state}"), || {
+            self.listed(run).is_some_and(|row| row["state"] == state)
+        });
+    }
+
+    /// Waits until `why` says this of a task.
+    #[track_caller]
+    pub(super) fn until_why(&self, run: &str, task: &str, text: &str) {
+        let mut said = String::new();
+        repeat(&format!("why {task}: {text}"), || {
+            let done = self.call(&["why", run, task]);
+            said = format!("{}{}", done.stdout, done.stderr);
+            said.contains(text)
+        });
+    }
+
+    /// Waits for the end of a run; its LAST.
+    #[track_caller]
+    pub(super) fn last(&self, run: &str) -> Value {
+        let watched = self.call(&["watch", run, "--progress", "quiet"]);
+        let path = watched.stdout.trim_end().to_owned();
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{error}: {watched:#?}"));
+        serde_json::from_slice(&bytes).unwrap()
+    }
+}
+
+/// Asks again and again until a condition holds that takes a call of the program to know.
+#[track_caller]
+pub(super) fn repeat(what: &str, mut condition: impl FnMut() -> bool) {
+    let late = Instant::now() + LONG;
+    while !condition() {
+        assert!(Instant::now() < late, "after {LONG:?} it does not hold: {what}");
+    }
+}
+
+/// An ALT file of these tasks.
+pub(super) fn file(id: &str, tasks: &Value) -> Value {
+    json!({"id": id, "title": format!("The {id}"), "tasks": tasks})
+}
+
+/// A task of the job `transform` that completes, or that fails at once.
+pub(super) fn decided(id: &str, completes: bool) -> Value {
+    let expression = if completes { "1" } else { "error(\"no\")" };
+    json!({"id": id, "description": "x", "job": "transform", "retry_count": 0,
+           "parameters": {"expression": expression}})
+}
+
+/// A task that takes so many seconds.
+pub(super) fn sleep(id: &str, seconds: u32) -> Value {
+    json!({"id": id, "description": "x", "job": "sleep", "parameters": {"seconds": seconds}})
+}
+
+/// The same after others.
+pub(super) fn after(mut task: Value, needed: &[&str]) -> Value {
+    task["dependencies"] = json!(needed);
+    task
+}
+
+impl Done {
+    /// The one line of standard output.
+    #[track_caller]
+    pub(super) fn line(&self) -> String {
+        let lines: Vec<_> = self.stdout.lines().collect();
+        let [line] = lines[..] else {
+            panic!("one line was expected: {self:#?}");
+        };
+        line.to_owned()
+    }
+}
