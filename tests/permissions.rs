@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_nats::jetstream::AckKind;
 use serde_json::json;
 
-pub(crate) use fleet::{environment, password, shipped};
 use fleet::{Fleet, batch_part, create_only};
+pub(crate) use fleet::{environment, password, shipped};
 use tests::servers::NatsServer;
 
 #[tokio::test]
@@ -238,6 +238,7 @@ async fn an_operator_makes_changes_and_removes_streams() {
         let told = operator.store(subject, &[], &body).await;
         assert!(told.is_object() && told["error"].is_null(), "{subject}: {told}");
     }
+    assert!(operator.store("seat.limited.0", &create_only(), "").await["error"].is_null());
     operator.was_never_refused();
 }
 

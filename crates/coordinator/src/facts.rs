@@ -8,37 +8,54 @@ use engine::{Run, TaskState, delay_after};
 use last::{AttemptFacts, TaskEnd, TaskFacts};
 use protocol::{Attempt, AttemptKey, Outcome, Stored, Timestamp, Verdict};
 
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::Error;
 use crate::dispatch::insist;
 
-/// Verdicts fetched at once: an output of 64 KiB each, so at most 16 MiB.
+/// Tasks whose verdicts are fetched at once: an output of 64 KiB each, so at most 16 MiB.
 const CHUNK: usize = 256;
+
+/// Chunks fetched ahead: what is written hides the way to the server and back.
+const AHEAD: usize = 4;
+
+type Fetching = AbortOnDropHandle<Result<Vec<Option<Stored<Verdict>>>, Error>>;
+
+/// Tasks of one chunk, each with the last attempt that may have a verdict.
+type Chunk = Vec<(TaskIndex, Option<Attempt>)>;
 
 /// The facts of every task in file order, with few verdicts in memory at a time.
 pub(crate) struct TaskLedger<'a, B> {
     bus: &'a B,
     engine: &'a Run,
+    /// The first task whose verdicts were not asked for.
     next: u32,
+    /// Tasks with the last attempt that each may have, whose verdicts are on their way.
+    coming: VecDeque<(Chunk, Fetching)>,
     fetched: VecDeque<TaskFacts>,
 }
 
 impl<'a, B: Bus> TaskLedger<'a, B> {
     pub(crate) const fn new(bus: &'a B, engine: &'a Run) -> Self {
-        Self { bus, engine, next: 0, fetched: VecDeque::new() }
+        Self { bus, engine, next: 0, coming: VecDeque::new(), fetched: VecDeque::new() }
     }
 
-    /// The facts of `task`; to be asked in file order.
-    pub(crate) async fn of(&mut self, task: TaskIndex) -> Result<TaskFacts, Error> {
-        if self.fetched.is_empty() {
-            self.next = task.0;
-            self.fetch().await?;
+    /// The facts of the next task; to be asked once for each, in file order.
+    pub(crate) async fn next(&mut self) -> Result<TaskFacts, Error> {
+        while self.coming.len() < AHEAD && self.ask() {}
+        if self.fetched.is_empty()
+            && let Some((tasks, coming)) = self.coming.pop_front()
+        {
+            let found = coming.await.map_err(|fault| Error::Last(fault.to_string()))??;
+            self.take(tasks, found);
         }
-        // One entry per task from `next` on, so there is one now.
+        // One entry per task, and whoever asks asks once for each.
         let run = self.engine.plan().run();
         Ok(self.fetched.pop_front().ok_or(bus::Error::UnknownRun(run))?)
     }
 
-    async fn fetch(&mut self) -> Result<(), Error> {
+    /// Asks for the verdicts of the next tasks; `false` when there are no more.
+    fn ask(&mut self) -> bool {
         let plan = self.engine.plan();
         let total = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         let (mut tasks, mut keys) = (Vec::new(), Vec::new());
@@ -55,14 +72,23 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
             }
             tasks.push((task, tried));
         }
-        let found = insist(|| self.bus.verdicts(keys.clone())).await?;
+        let Some(&(last, _)) = tasks.last() else {
+            return false;
+        };
+        self.next = last.0 + 1;
+        let bus = self.bus.clone();
+        let fetching = tokio::spawn(async move { insist(|| bus.verdicts(keys.clone())).await });
+        self.coming.push_back((tasks, AbortOnDropHandle::new(fetching)));
+        true
+    }
+
+    fn take(&mut self, tasks: Chunk, found: Vec<Option<Stored<Verdict>>>) {
         let mut verdicts = found.into_iter();
         for (task, tried) in tasks {
             let count = tried.map_or(0, |last| last.get() as usize);
             let stored: Vec<_> = verdicts.by_ref().take(count).flatten().collect();
             self.fetched.push_back(self.facts(task, stored));
         }
-        Ok(())
     }
 
     fn facts(&self, task: TaskIndex, verdicts: Vec<Stored<Verdict>>) -> TaskFacts {

@@ -149,7 +149,7 @@ async fn assemble<B: Bus>(
             reuse: reused,
         };
         let mut tasks = TaskLedger::new(&bus, &engine);
-        let mut ask = |task| runtime.block_on(tasks.of(task));
+        let mut ask = |_| runtime.block_on(tasks.next());
         let assembled = last::assemble(&mut out, &facts, &mut ask)
             .map_err(|error| Error::Last(error.to_string()))?;
         out.flush().map_err(|error| Error::Last(error.to_string()))?;

@@ -55,14 +55,17 @@ impl Roster {
         serving
     }
 
-    /// Who runs an attempt.
+    /// Who runs an attempt: of several who said so, the one heard of last, for the others are gone
+    /// and the attempt was handed out again.
     pub(crate) fn who_runs(&self, key: AttemptKey) -> Option<(WorkerId, RunningAttempt)> {
         let seen = self.seen();
         let lately = seen.values().filter(|worker| worker.at.elapsed() < LATELY);
-        lately.into_iter().find_map(|worker| {
+        let saying = lately.filter_map(|worker| {
             let running = worker.beat.running.iter().find(|running| running.key == key)?;
-            Some((worker.beat.worker.clone(), running.clone()))
-        })
+            Some((worker, running))
+        });
+        let (worker, running) = saying.max_by_key(|(worker, _)| worker.at)?;
+        Some((worker.beat.worker.clone(), running.clone()))
     }
 
     /// Listens for ever.
@@ -78,6 +81,38 @@ impl Roster {
                 Err(error) => warn!(%error, "workers are not heard; trying again"),
             }
             tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alt::TaskIndex;
+    use protocol::{Attempt, RunId};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_who_run_an_attempt_the_one_heard_of_last_is_named() {
+        let key =
+            AttemptKey { run: RunId::from_bits(7), task: TaskIndex(0), attempt: Attempt::FIRST };
+        let running =
+            RunningAttempt { key, job: "sleep".to_owned(), queue: "default".to_owned(), for_ms: 1 };
+        // More than two, so that no order of the map hides a wrong choice.
+        for last in 0..8 {
+            let roster = Roster::default();
+            for name in (0..8).filter(|&name| name != last).chain([last]) {
+                roster.note(Heartbeat {
+                    worker: format!("worker-{name}").parse().unwrap(),
+                    slots: 1,
+                    queues: vec!["default".to_owned()],
+                    running: vec![running.clone()],
+                    draining: false,
+                });
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+            let (worker, _) = roster.who_runs(key).unwrap();
+            assert_eq!(worker.to_string(), format!("worker-{last}"));
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Run {
     clock: Timestamp,
 }
 
+/// A window that tasks wait for is refilled when one part in so many of it is free.
+const REFILL: u32 = 4;
+
 /// Where the run as a whole stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -293,7 +296,13 @@ impl Run {
         if !matches!(self.phase, Phase::Running | Phase::Replaying { cancelled_at: None }) {
             return;
         }
-        while self.counts.offered + self.counts.running < self.plan.window() {
+        let window = self.plan.window();
+        let free = window.saturating_sub(self.counts.offered + self.counts.running);
+        // A full window is refilled in blocks: many offers together cost little more than one.
+        if free < window / REFILL && free < self.counts.ready {
+            return;
+        }
+        while self.counts.offered + self.counts.running < window {
             let Some(Reverse(order)) = self.ready.pop() else {
                 return;
             };

@@ -33,6 +33,10 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     let Some((report, ran, log)) = hold(bench, &claim, redelivered).await else {
         return;
     };
+    if matches!(report, Report::Decided) {
+        let _ = claim.ack().await;
+        return;
+    }
     let outcome = report.outcome();
     let verdict = report.into_verdict(claim.offer(), &bench.settings.id, ran, log);
     info!(
@@ -68,16 +72,14 @@ async fn hold<B: Bus>(
     let _begun = bench.settings.metrics.begin();
     let stop = bench.running.enter(claim.offer());
     let scratch = Scratch::new(bench);
-    let begun = Instant::now();
     let work = beside_others(bench, claim, redelivered, &scratch.0, &stop);
     let ended = lease::keep(claim.lease(), || claim.extend(), work).await;
     bench.running.leave(key);
     // Past its lease nobody wants to hear of it: whoever has the offer now will report.
-    let Some((report, log)) = ended else {
+    if ended.is_none() {
         bench.settings.metrics.lose_lease();
-        return None;
-    };
-    Some((report, begun.elapsed(), log))
+    }
+    ended
 }
 
 /// Runs the attempt beside others, or alone if it may be what kills workers, or not at all.
@@ -87,18 +89,57 @@ async fn beside_others<B: Bus>(
     redelivered: bool,
     scratch: &Path,
     stop: &CancellationToken,
-) -> (Report, Vec<String>) {
+) -> (Report, Duration, Vec<String>) {
+    let not_at_all = |report| (report, Duration::ZERO, Vec::new());
     let lost = if redelivered { lives_lost(claim).await } else { 0 };
     if lost >= limits::LOST_WORKERS {
-        return (Report::WorkerLost(lost), Vec::new());
+        return not_at_all(Report::WorkerLost(lost));
     }
     if lost >= limits::LOST_ALONE {
         warn!(run.id = %claim.offer().run, task.id = claim.offer().task.0, lost, "runs alone");
-        let _alone = bench.company.write().await;
-        return run(bench, claim.offer(), scratch, stop).await;
+        let Some(_alone) = while_wanted(bench, claim.offer(), bench.company.write()).await else {
+            return not_at_all(Report::Decided);
+        };
+        return timed(bench, claim.offer(), scratch, stop).await;
     }
-    let _beside = bench.company.read().await;
-    run(bench, claim.offer(), scratch, stop).await
+    let Some(_beside) = while_wanted(bench, claim.offer(), bench.company.read()).await else {
+        return not_at_all(Report::Decided);
+    };
+    timed(bench, claim.offer(), scratch, stop).await
+}
+
+/// Waits for its turn, which others that run alone may put off for long; `None` when somebody else
+/// decided the attempt meanwhile. A server that forgot a lease gives the same to two who live.
+async fn while_wanted<B: Bus, T>(
+    bench: &Bench<B>,
+    offer: &Offer,
+    turn: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(turn);
+    loop {
+        tokio::select! {
+            biased;
+            turn = &mut turn => return Some(turn),
+            () = sleep(LOOK_AGAIN) => if already_decided(bench, offer).await {
+                return None;
+            },
+        }
+    }
+}
+
+/// How often an attempt that waits for its turn looks whether it is still wanted.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The attempt and how long it ran; that it waited for others to end is no part of that.
+async fn timed<B: Bus>(
+    bench: &Bench<B>,
+    offer: &Offer,
+    scratch: &Path,
+    stop: &CancellationToken,
+) -> (Report, Duration, Vec<String>) {
+    let begun = Instant::now();
+    let (report, log) = run(bench, offer, scratch, stop).await;
+    (report, begun.elapsed(), log)
 }
 
 /// How many workers the attempt has cost; asked until there is an answer, for as long as the lease.

@@ -25,6 +25,8 @@ pub(crate) enum Report {
     Cancelled,
     /// Not at all: this worker has to go, and another is to do it.
     HandedBack,
+    /// Not at all: the verdict of another is there.
+    Decided,
     /// Not at all, and not once more: it cost this many workers their lives.
     WorkerLost(u32),
 }
@@ -48,7 +50,7 @@ impl Report {
             Self::Failed(_) => Outcome::Failed,
             Self::Timeout(_) => Outcome::Timeout,
             Self::Cancelled => Outcome::Cancelled,
-            Self::HandedBack | Self::WorkerLost(_) => Outcome::Lost,
+            Self::HandedBack | Self::Decided | Self::WorkerLost(_) => Outcome::Lost,
         }
     }
 
@@ -74,6 +76,10 @@ impl Report {
             Self::HandedBack => {
                 let message = format!("handed back by worker `{worker}`, which has to go");
                 (Some(Failure { message, retryable: true }), None)
+            }
+            Self::Decided => {
+                let message = "decided by another attempt at it".to_owned();
+                (Some(Failure { message, retryable: false }), None)
             }
             Self::WorkerLost(lives) => {
                 let message = format!("worker_lost: {lives} workers died while they ran it");

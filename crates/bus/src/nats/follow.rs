@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
 use futures::stream::{ReadyChunks, StreamExt};
-use protocol::{RunId, Sequence, Stored, codec, subject};
+use protocol::{Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, codec, subject};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::connect::Connection;
 use super::direct::Found;
+use super::runs::verdict_in;
 use crate::{Error, Follow, Heard};
 
 /// How often the stream is read for what was not repeated.
@@ -84,7 +85,7 @@ impl NatsFollow {
 
     /// What the stream has after the last message told.
     async fn read_on(&mut self) -> Result<Vec<Heard>, Error> {
-        let from = Sequence(self.told.0 + 1);
+        let from = Sequence(self.told.0.saturating_add(1));
         let found = self.connection.some("RUN", &subject::all_of(self.run), from).await?;
         let mut heard = Vec::with_capacity(found.len());
         for one in &found {
@@ -98,50 +99,57 @@ impl NatsFollow {
         Ok(heard)
     }
 
-    /// What a stored message says; what cannot be read is passed over with a word in the log: its
-    /// task keeps waiting, and its attempt is sealed when its time is over.
+    /// What a stored message says. Nobody can store another in its place, so one that cannot be read
+    /// counts as well: a verdict as a failed attempt, a request to cancel as such a request.
     fn understand(&self, found: &Found) -> Option<Heard> {
         let rest = found.subject.strip_prefix("run.")?.split_once('.')?.1;
-        let heard = match rest.split_once('.').map_or(rest, |(word, _)| word) {
-            "res" => found.decode::<protocol::Verdict>().and_then(|stored| {
-                let named = subject::verdict(&stored.body.key(), word_after(rest));
-                if named == found.subject {
-                    Ok(Heard::Verdict(Box::new(stored)))
-                } else {
-                    Err(Error::Refused(format!("it speaks of {named}")))
-                }
-            }),
-            "ctl" => found.decode().map(Heard::Cancelled),
-            _ => return None,
-        };
-        heard.inspect_err(|error| warn!(subject = found.subject, %error, "not understood")).ok()
+        if rest == "ctl" {
+            let asked = found.decode().unwrap_or_else(|error| {
+                warn!(subject = found.subject, %error, "a request to cancel that cannot be read");
+                let reason = "a request that could not be read".to_owned();
+                let body = Cancellation { run: self.run, reason };
+                Stored { sequence: found.sequence, at: found.at, body }
+            });
+            return Some(Heard::Cancelled(asked));
+        }
+        let key = self.decided(rest.strip_prefix("res.")?)?;
+        Some(Heard::Verdict(Box::new(verdict_in(found, key))))
+    }
+
+    /// The attempt that `<queue>.<task>.<attempt>` names, if it is how we write it.
+    fn decided(&self, place: &str) -> Option<AttemptKey> {
+        let mut words = place.split('.');
+        let queue = words.next().filter(|queue| subject::is_queue(queue))?;
+        let task = alt::TaskIndex(words.next()?.parse().ok()?);
+        let attempt = Attempt::new(words.next()?.parse().ok()?)?;
+        let key = AttemptKey { run: self.run, task, attempt };
+        (format!("run.{}.res.{place}", self.run) == subject::verdict(&key, queue)).then_some(key)
     }
 
     /// What was repeated, in so far as it is the next.
-    fn listen(&mut self, messages: Vec<Message>) -> Result<Vec<Heard>, Error> {
+    fn listen(&mut self, messages: Vec<Message>) -> Vec<Heard> {
         // Read after the messages were: a new connection is counted before its messages arrive.
         let connects = self.connection.connects();
         if connects != self.connects {
             self.connects = connects;
             self.phase = Phase::Behind;
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let mut heard = Vec::with_capacity(messages.len());
         for message in messages {
-            if message.subject.contains(".started.") {
+            if message.subject.split('.').nth(2) == Some("started") {
                 heard.extend(self.begun(&message));
                 continue;
             }
-            let found = Found::new(message)?;
-            if found.sequence <= self.told {
+            let Some(found) = repeated(message).filter(|found| found.sequence > self.told) else {
                 continue;
-            }
+            };
             self.told = found.sequence;
             self.since += 1;
             heard.extend(self.understand(&found));
         }
         self.heard = Instant::now();
-        Ok(heard)
+        heard
     }
 
     /// A word of a worker, straight from it: no stream has it.
@@ -162,14 +170,18 @@ impl NatsFollow {
             return Ok(());
         }
         let pattern = subject::all_of(self.run);
-        let (mut next, mut count) = (Sequence(self.certain.0 + 1), 0);
+        let (mut next, mut latest, mut count) = (Sequence(self.certain.0 + 1), self.certain, 0);
         while next <= self.told {
             let found = self.connection.some("RUN", &pattern, next).await?;
             let Some(last) = found.last() else { break };
             next = Sequence(last.sequence.0 + 1);
-            count += found.iter().filter(|one| one.sequence <= self.told).count() as u64;
+            let told = found.iter().filter(|one| one.sequence <= self.told);
+            let places = told.map(|one| one.sequence).collect::<Vec<_>>();
+            count += places.len() as u64;
+            latest = places.last().copied().unwrap_or(latest);
         }
-        if count > self.since {
+        // Fewer, or none at that place: somebody repeated what the stream does not have.
+        if count != self.since || latest != self.told {
             return Err(Error::Missed(self.run));
         }
         (self.certain, self.since) = (self.told, 0);
@@ -177,9 +189,13 @@ impl NatsFollow {
     }
 }
 
-/// The word after the first: `default` of `res.default.3.1`.
-fn word_after(rest: &str) -> &str {
-    rest.split('.').nth(1).unwrap_or_default()
+/// A message of the stream as the server repeats it; nothing if somebody else said it.
+fn repeated(message: Message) -> Option<Found> {
+    let said_at = message.subject.clone();
+    let found = Found::new(message);
+    let found =
+        found.inspect_err(|error| warn!(subject = %said_at, %error, "not repeated")).ok()?;
+    (subject::live(&found.subject) == said_at.as_str()).then_some(found)
 }
 
 impl Follow for NatsFollow {
@@ -203,7 +219,7 @@ impl Follow for NatsFollow {
                 }
                 Phase::Live => tokio::select! {
                     messages = self.live.next() => {
-                        let heard = self.listen(messages.ok_or(Error::Closed)?)?;
+                        let heard = self.listen(messages.ok_or(Error::Closed)?);
                         if !heard.is_empty() {
                             return Ok(heard);
                         }

@@ -19,6 +19,29 @@ pub(super) struct Message {
 }
 
 impl Connection {
+    /// Stores each of `messages` by itself, all on their way at once; the first fault, if any.
+    pub(super) async fn publish_each(
+        &self,
+        messages: Vec<Message>,
+    ) -> Result<Result<Published, Fault>, Error> {
+        let sending = messages.into_iter().map(|Message { subject, headers, body }| async move {
+            self.publish(&subject, headers, body).await
+        });
+        let mut stored = Ok(Ok(Published { seq: 0 }));
+        for answer in futures::future::join_all(sending).await {
+            // A stale fence says most: whoever hears of it stops.
+            let worse = match (&stored, &answer) {
+                (Ok(Ok(_)), _) => true,
+                (_, Ok(Err(fault))) => fault.is_stale(),
+                _ => false,
+            };
+            if worse {
+                stored = answer;
+            }
+        }
+        stored
+    }
+
     /// Stores all of `messages` or none: 1 to [`protocol::limits::BATCH`] of them, for one stream.
     ///
     /// Only the last one is answered: what a batch is refused for is told when it is complete.

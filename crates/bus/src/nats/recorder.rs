@@ -1,22 +1,28 @@
-//! Storing verdicts: what comes while others are on their way goes with the next, all at once.
+//! Storing verdicts: each by itself while the server keeps up, together when it does not.
 //!
-//! One alone is stored at once and alone; a busy worker's go in batches of whatever came meanwhile.
-//! So nobody waits for company, and a disk that is forced at every write is forced once for many.
+//! A verdict is sent as it comes. When many are on their way already, because the disk is forced at
+//! every write or the server is busy, those that come meanwhile wait and go as one batch: forced once
+//! for all. So nobody waits for company, and nobody waits for a slow disk alone.
+
+use std::sync::Arc;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::api::EXPECTED_SEQUENCE;
 use super::connect::Connection;
 use super::publish::{BATCH_BYTES, Message};
 use crate::{Error, Recorded};
 
-/// Verdicts that go together at most: a larger batch only makes its first one wait.
-const TOGETHER: usize = 256;
+/// Verdicts on their way by themselves before others wait for them.
+const SINGLES: usize = 48;
 
-/// Batches on their way at once.
-const UNDER_WAY: usize = 4;
+/// Verdicts that go together at most: a larger batch only makes its first one wait.
+const TOGETHER: usize = 512;
+
+/// Fewer than this go by themselves all the same: a batch costs the server more than a few messages.
+const WORTHWHILE: usize = 16;
 
 type Answer = Result<Recorded, Error>;
 
@@ -36,10 +42,7 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn open(connection: Connection) -> Self {
         let (entries, waiting) = mpsc::channel(TOGETHER);
-        let waiting = std::sync::Arc::new(tokio::sync::Mutex::new(waiting));
-        for _ in 0..UNDER_WAY {
-            tokio::spawn(record(connection.clone(), std::sync::Arc::clone(&waiting)));
-        }
+        tokio::spawn(record(connection, waiting));
         Self { entries }
     }
 
@@ -52,31 +55,33 @@ impl Recorder {
     }
 }
 
-type Waiting = std::sync::Arc<tokio::sync::Mutex<mpsc::Receiver<Entry>>>;
-
-/// Takes what waits and stores it, until nobody can hand in any more.
-async fn record(connection: Connection, waiting: Waiting) {
-    loop {
-        let mut entries = Vec::new();
-        {
-            let mut waiting = waiting.lock().await;
-            let Some(first) = waiting.recv().await else {
-                return;
-            };
-            let mut bytes = first.body.len();
-            entries.push(first);
+/// Takes what waits and sends it, until nobody can hand in any more.
+async fn record(connection: Connection, mut waiting: mpsc::Receiver<Entry>) {
+    let singles = Arc::new(Semaphore::new(SINGLES));
+    while let Some(first) = waiting.recv().await {
+        // While this waits for a place, others come in behind the first one.
+        let Ok(place) = Arc::clone(&singles).acquire_owned().await else {
+            return;
+        };
+        let mut bytes = first.body.len();
+        let mut entries = vec![first];
+        if singles.available_permits() == 0 {
             while entries.len() < TOGETHER && bytes < BATCH_BYTES {
                 let Ok(entry) = waiting.try_recv() else { break };
                 bytes += entry.body.len();
                 entries.push(entry);
             }
         }
-        store(&connection, entries).await;
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            store(&connection, entries).await;
+            drop(place);
+        });
     }
 }
 
 async fn store(connection: &Connection, entries: Vec<Entry>) {
-    if entries.len() > 1 {
+    if entries.len() >= WORTHWHILE {
         let messages = entries.iter().map(|entry| Message {
             subject: entry.subject.clone(),
             headers: expected_none(),

@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use futures::StreamExt;
 use protocol::{
-    AttemptKey, Cancellation, End, RunId, RunRecord, Sequence, Stored, Verdict, codec, subject,
+    AttemptKey, Cancellation, End, Failure, Outcome, RunId, RunRecord, Sequence, Stored, Verdict,
+    codec, subject,
 };
 use tracing::warn;
 
 use super::NatsBus;
-use super::direct::SUBJECTS;
+use super::direct::{Found, SUBJECTS};
 use crate::{Error, Recorded};
 
 /// How often an end is looked for in the stream, beside being heard of.
@@ -43,10 +44,8 @@ impl NatsBus {
                 found.insert(one.subject.clone(), one);
             }
         }
-        subjects
-            .iter()
-            .map(|subject| found.get(subject).map(|one| one.decode()).transpose())
-            .collect()
+        let each = keys.iter().zip(&subjects);
+        Ok(each.map(|((_, key), at)| found.get(at).map(|one| verdict_in(one, *key))).collect())
     }
 
     pub(super) async fn store_cancellation(&self, asked: &Cancellation) -> Result<(), Error> {
@@ -126,4 +125,32 @@ impl NatsBus {
             let _ = tokio::time::timeout(LOOK, heard.next()).await;
         }
     }
+}
+
+/// The verdict stored for an attempt. The first one stands whoever wrote it, so one that cannot be
+/// read stands as a failure that another attempt may mend: else its task would wait for ever.
+pub(super) fn verdict_in(found: &Found, key: AttemptKey) -> Stored<Verdict> {
+    let reason = match found.decode::<Verdict>() {
+        Ok(stored) if stored.body.key() == key => return stored,
+        Ok(_) => "it is about another attempt".to_owned(),
+        Err(Error::Damaged(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    warn!(subject = found.subject, reason, "a verdict that cannot be read");
+    let message = format!("the verdict stored for this attempt cannot be read: {reason}");
+    let body = Verdict {
+        run: key.run,
+        task: key.task,
+        attempt: key.attempt,
+        outcome: Outcome::Failed,
+        failure: Some(Failure { message, retryable: true }),
+        output: None,
+        artifacts: Vec::new(),
+        missing: Vec::new(),
+        worker: None,
+        run_ms: 0,
+        log: Vec::new(),
+        reused_from: None,
+    };
+    Stored { sequence: found.sequence, at: found.at, body }
 }

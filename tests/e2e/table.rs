@@ -1,0 +1,31 @@
+//! Columns as wide as their widest cell.
+
+/// Lines of cells, two spaces apart; the first line is the head.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_one_another() {
+        let rows = [["file", "b"], ["é", "yy"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(aligned(&rows), "file  b\né     yy\n");
+    }
+}
