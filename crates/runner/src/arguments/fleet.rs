@@ -46,7 +46,7 @@ pub(crate) enum FleetVerb {
     Get {
         #[command(flatten)]
         run: RunName,
-        /// Where to put it [default: out/<ALT id>/<run>]
+        /// Where to put it [default: out/ALT-ID/RUN]
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,
         /// Print the outcome as JSON
