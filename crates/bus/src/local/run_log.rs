@@ -52,9 +52,9 @@ impl RunLog {
 
     fn push(&self, mut entries: MutexGuard<'_, Entries>, at: Timestamp, body: Body) {
         entries.list.push(Entry { at, body });
-        let length = entries.list.len();
-        drop(entries);
-        self.length.send_replace(length);
+        // Told under the lock: told later, a shorter length could replace a longer one, and the
+        // followers would sleep on with news in the list.
+        self.length.send_replace(entries.list.len());
     }
 
     pub(super) fn started(&self, at: Timestamp, bytes: Bytes) {
@@ -146,4 +146,28 @@ fn heard(entry: &Entry, place: usize) -> Result<Heard, Error> {
         Body::Verdict(bytes) => Heard::Verdict(Box::new(stored(place, entry.at, bytes)?)),
         Body::Cancelled(bytes) => Heard::Cancelled(stored::<Cancellation>(place, entry.at, bytes)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_the_length_never_shrinks() {
+        let log = RunLog::new();
+        let push_and_look = || {
+            let mut most = 0;
+            (0..100_000).all(|_| {
+                log.started(Timestamp::default(), Bytes::new());
+                let told = *log.length.borrow();
+                let before = std::mem::replace(&mut most, told);
+                before < told
+            })
+        };
+        let grew = std::thread::scope(|scope| {
+            let pushers = [(); 4].map(|()| scope.spawn(push_and_look));
+            pushers.map(|pusher| pusher.join().unwrap())
+        });
+        assert_eq!(grew, [true; 4]);
+    }
 }
