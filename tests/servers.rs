@@ -2,10 +2,12 @@
 
 mod nats;
 mod process;
+mod server;
 mod weed;
 
-pub use nats::NatsServer;
-pub use weed::Weed;
+pub use nats::{Nats, NatsServer};
+pub use server::Server;
+pub use weed::{SeaweedFs, Weed};
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// How long a server may take to start or to stop, also on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
@@ -39,10 +39,22 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
+    fn id(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed()).unwrap()
+    }
+
+    /// Freezes it (SIGSTOP) and waits until it stands still: a signal reaches the threads of a busy
+    /// process one after the other.
     #[track_caller]
-    pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
-        kill_process(pid, signal).unwrap();
+    pub(crate) fn pause(&self) {
+        kill_process(self.id(), Signal::STOP).unwrap();
+        waitid(WaitId::Pid(self.id()), WaitIdOptions::STOPPED).unwrap();
+    }
+
+    /// Thaws it (SIGCONT).
+    #[track_caller]
+    pub(crate) fn resume(&self) {
+        kill_process(self.id(), Signal::CONT).unwrap();
     }
 
     /// Ends it at once (SIGKILL), and waits until it is gone. Harmless when it already is.
@@ -55,7 +67,7 @@ impl Process {
     /// Asks it to end (SIGTERM) and waits; after a minute it is killed.
     pub(crate) fn terminate(&mut self) {
         if !self.has_ended() {
-            self.signal(Signal::TERM);
+            kill_process(self.id(), Signal::TERM).unwrap();
             if !eventually(|| self.has_ended()) {
                 self.kill();
             }
