@@ -38,7 +38,6 @@ fn junk_in_place_of_a_submission_is_kept_aside_once() {
 }
 
 #[test]
-#[ignore = "a submission whose file is nowhere comes again with every lease"]
 fn a_submission_of_a_file_that_is_not_there_does_not_come_again_for_ever() {
     let site = Site::working();
     let missing = |key: &str| {

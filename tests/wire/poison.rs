@@ -47,7 +47,6 @@ fn killer() -> Value {
 }
 
 #[test]
-#[ignore = "who waits to run alone is blamed for the death of its worker"]
 fn a_task_that_kills_its_workers_fails_after_three_and_its_neighbours_complete() {
     let mut site = Site::bare();
     site.coordinator();

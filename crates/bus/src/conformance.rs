@@ -89,20 +89,8 @@ fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -
 }
 
 fn verdict(key: AttemptKey, run_ms: u64) -> Verdict {
-    Verdict {
-        run: key.run,
-        task: key.task,
-        attempt: key.attempt,
-        outcome: Outcome::Ok,
-        failure: None,
-        output: Some(protocol::Body::Inline(Json::null())),
-        artifacts: Vec::new(),
-        missing: Vec::new(),
-        worker: None,
-        run_ms,
-        log: Vec::new(),
-        reused_from: None,
-    }
+    let output = Some(protocol::Body::Inline(Json::null()));
+    Verdict { output, run_ms, ..Verdict::bare(key, Outcome::Ok) }
 }
 
 async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoch) {
@@ -218,7 +206,7 @@ async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
     never("a dead worker's offer before its lease is over", bus.claim(&queues)).await;
     let again = timeout(lease + SOON, bus.claim(&queues)).await;
     let again = again.ok().and_then(Result::ok).unwrap_or_else(|| panic!("the offer was lost"));
-    assert_eq!(again.deliveries(), 2, "a second delivery says so");
+    assert!(again.deliveries() > 1, "a second delivery says so");
     soon("ack", again.ack()).await;
 }
 
@@ -226,19 +214,27 @@ async fn deaths_are_counted_and_hand_backs_are_not<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
     soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
-    for lost in 1..=3 {
-        let claim = soon("claim", bus.claim(&queues)).await;
-        soon("release", claim.release()).await;
-        let claim = soon("claim again", bus.claim(&queues)).await;
-        if lost > 1 {
-            assert_eq!(soon("begin", claim.begin_again()).await, lost - 1, "deaths so far");
-        }
-        let lease = claim.lease();
+    let claim = soon("claim", bus.claim(&queues)).await;
+    let lease = claim.lease();
+    drop(claim);
+    tokio::time::sleep(lease + QUIET).await;
+    for lost in 1..=2 {
+        soon("release", soon("claim again", bus.claim(&queues)).await.release()).await;
+        let claim = soon("claim and begin", bus.claim(&queues)).await;
+        assert_eq!(soon("lost", claim.lost()).await, lost, "deaths so far");
+        soon("begin", claim.begin_again()).await;
         drop(claim);
         tokio::time::sleep(lease + QUIET).await;
     }
     let claim = soon("claim after three deaths", bus.claim(&queues)).await;
-    assert_eq!(soon("begin", claim.begin_again()).await, 3);
+    assert_eq!(soon("lost", claim.lost()).await, 3);
+    drop(claim);
+    tokio::time::sleep(lease + QUIET).await;
+    let claim = soon("claim after the death of one who never began", bus.claim(&queues)).await;
+    assert_eq!(soon("lost", claim.lost()).await, 3);
+    assert!(!soon("decided", claim.is_decided()).await);
+    soon("record", bus.record("q", verdict(claim.offer().key(), 0))).await;
+    assert!(soon("decided", claim.is_decided()).await, "there is a verdict");
     soon("ack", claim.ack()).await;
 }
 
@@ -299,7 +295,8 @@ async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
     let mut last = None;
     while tasks.len() < 49 {
         for news in soon("news", follow.next()).await {
-            if let Heard::Verdict(stored) = news {
+            if let Heard::Verdict { queue, verdict: stored } = news {
+                assert_eq!(queue, "q");
                 assert!(last < Some(stored.sequence), "stream order");
                 last = Some(stored.sequence);
                 tasks.push(stored.body.task.0);
@@ -329,7 +326,7 @@ async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
     while let Ok(Ok(news)) = timeout(QUIET, follow.next()).await {
         reasons.extend(news.into_iter().filter_map(|heard| match heard {
             Heard::Cancelled(stored) => Some(stored.body.reason),
-            Heard::Started(_) | Heard::Verdict(_) | Heard::CaughtUp(_) => None,
+            Heard::Started(_) | Heard::Verdict { .. } | Heard::CaughtUp(_) => None,
         }));
     }
     assert_eq!(reasons, ["first"]);

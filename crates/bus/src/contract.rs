@@ -70,7 +70,12 @@ pub enum Heard {
     /// A worker says that it began an attempt. May be lost, never repeated.
     Started(Stored<Started>),
     /// A verdict was stored. Never lost: each arrives at least once, in stream order.
-    Verdict(Box<Stored<Verdict>>),
+    Verdict {
+        /// The queue it was stored for, which need not be that of its task.
+        queue: String,
+        /// What was stored.
+        verdict: Box<Stored<Verdict>>,
+    },
     /// A cancellation was stored. Never lost.
     Cancelled(Stored<Cancellation>),
     /// All that was stored before the follower came has been told. Comes once.
@@ -103,10 +108,14 @@ pub trait Claim: Send + Sync + 'static {
     fn deliveries(&self) -> u32;
     /// How long the lease lasts from a confirmed claim or [`Claim::extend`].
     fn lease(&self) -> Duration;
-    /// Says that a redelivered attempt begins here; to be called before it does.
-    ///
-    /// Returns how many workers began it before and were never heard of again.
-    fn begin_again(&self) -> impl Future<Output = Result<u32, Error>> + Send;
+    /// Whether nobody needs the attempt any more: it has a verdict, or its run has ended.
+    fn is_decided(&self) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// How many workers began this attempt and were never heard of again. The first one who was
+    /// given the offer is taken to have begun; the others said so by [`Claim::begin_again`].
+    fn lost(&self) -> impl Future<Output = Result<u32, Error>> + Send;
+    /// Says that a redelivered attempt begins here; to be called right before it does, and not
+    /// while it may still wait: whoever waits in a process that dies did not kill it.
+    fn begin_again(&self) -> impl Future<Output = Result<(), Error>> + Send;
     /// Renews the lease.
     ///
     /// # Errors
@@ -185,10 +194,11 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// Becomes the owner of a run: every older epoch is refused from here on.
     fn own(&self, run: RunId) -> impl Future<Output = Result<Epoch, Error>> + Send;
 
-    /// Puts offers on their queues, all or none; one that is there already stays as it is.
+    /// Puts offers of one run on their queues; one that is there already stays as it is.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when `epoch` is not the run's newest.
+    /// Some of the offers may be there all the same; all are to be dispatched again.
+    /// [`Error::Fenced`] when `epoch` is not the run's newest: then none is there by this call.
     fn dispatch(
         &self,
         epoch: Epoch,

@@ -223,7 +223,7 @@ impl Bus for LocalBus {
         Ok(())
     }
 
-    async fn record(&self, _queue: &str, verdict: Verdict) -> Result<Recorded, Error> {
+    async fn record(&self, queue: &str, verdict: Verdict) -> Result<Recorded, Error> {
         let bytes = Bytes::from(codec::encode(&verdict)?);
         let log = match self.shared.log(verdict.run) {
             Ok(log) => log,
@@ -231,7 +231,7 @@ impl Bus for LocalBus {
             Err(Error::UnknownRun(_)) => return Ok(Recorded::Refused),
             Err(error) => return Err(error),
         };
-        Ok(log.verdict(verdict.key(), self.shared.now(), bytes))
+        Ok(log.verdict(queue, verdict.key(), self.shared.now(), bytes))
     }
 
     async fn verdicts(

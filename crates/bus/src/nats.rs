@@ -51,8 +51,6 @@ pub struct NatsBus {
 struct Shared {
     recorder: Recorder,
     lease: Duration,
-    /// Tells this process's owner records from those of others.
-    instance: String,
     /// One counter for each list of queues that a worker here serves.
     counters: Mutex<HashMap<Vec<String>, Arc<Counter>>>,
     submissions: OnceCell<Desk>,
@@ -79,11 +77,9 @@ impl NatsBus {
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let connection = Connection::open(settings).await?;
         let recorder = Recorder::open(connection.clone());
-        let instance = connection.client.new_inbox();
         let shared = Shared {
             recorder,
             lease: settings.lease,
-            instance,
             counters: Mutex::default(),
             submissions: OnceCell::new(),
             born: OnceCell::new(),

@@ -5,13 +5,15 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alt::Alt;
+use alt::{Alt, TaskIndex};
 use bus::{Bus, Follow, Heard, Questions, StoredSubmission};
 use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
+use last::Refusals;
 use protocol::{Epoch, Question, RunRecord, Source, Submission, Timestamp};
+use store::Store;
 use tokio::time::{interval, sleep};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::dispatch::{self, Orders};
 use crate::{Desk, Error, answers, finish, refuse, reuse};
@@ -23,20 +25,41 @@ pub(crate) async fn conduct<B: Bus>(
 ) -> Result<(), Error> {
     let submission = &stored.body;
     let run = submission.run;
-    if let Some(end) = desk.bus.end_of(run).await? {
-        // Its coordinator died between the end and the ack.
-        dispatch::insist(|| desk.bus.end(end.clone())).await?;
-        return Ok(());
+    match desk.bus.end_of(run).await {
+        Ok(None) => {}
+        Ok(Some(end)) => {
+            // Its coordinator died between the end and the ack.
+            dispatch::insist(|| desk.bus.end(end.clone())).await?;
+            return Ok(());
+        }
+        // Create-only: no other end can take its place, so there is nothing left to do but to tell.
+        Err(bus::Error::Damaged(why)) => {
+            error!(run.id = %run, %why, "the end of the run cannot be read");
+            let reason = format!("the end stored for the run cannot be read: {why}");
+            return refuse::keep_aside(desk, stored, None, vec![reason]).await;
+        }
+        Err(error) => return Err(error.into()),
     }
     let epoch = desk.bus.own(run).await?;
     info!(run.id = %run, epoch = epoch.0, "run taken");
-    let file = file(desk, submission).await?;
+    let file = match file(desk, submission).await {
+        Err(Error::Unusable(why)) => {
+            return refuse::refuse(desk, stored, None, &Refusals::of_submission(why)).await;
+        }
+        file => file?,
+    };
     let report = read(desk, submission, file.clone()).await?;
     let Some(alt) = report.alt.clone() else {
-        return refuse::refuse(desk, stored, &file, &report).await;
+        return refuse::refuse(desk, stored, Some(&file), &Refusals::of_file(&report)).await;
     };
-    if let Some(taken_over) = &submission.reuse {
-        reuse::take_over(desk, run, &alt, taken_over).await?;
+    if let Some(earlier) = &submission.reuse {
+        match reuse::take_over(desk, run, &alt, earlier).await {
+            Err(Error::Unusable(why)) => {
+                let refusals = Refusals::of_submission(why);
+                return refuse::refuse(desk, stored, Some(&file), &refusals).await;
+            }
+            taken => taken?,
+        }
     }
     let conductor = loop {
         match conduct_from_the_start(desk, epoch, stored, &alt).await {
@@ -94,14 +117,30 @@ async fn file<B: Bus>(desk: &Desk<B>, submission: &Submission) -> Result<Bytes, 
     match &submission.alt {
         Source::Inline(bytes) => Ok(bytes.clone()),
         Source::Stored { key, sha256, .. } => {
-            let bytes = desk.store.get(key).await?;
+            // Looked at before it is fetched: whoever submits may name what no memory holds.
+            let most = alt::limits::FILE_BYTES as u64;
+            if desk.store.head(key).await.is_ok_and(|size| size.is_some_and(|size| size > most)) {
+                let why = format!("the file at `{key}` has more than {most} bytes");
+                return Err(Error::Unusable(why));
+            }
+            let bytes = get(&desk.store, key).await?;
             if store::sha256(&bytes) == *sha256 {
                 Ok(bytes)
             } else {
-                Err(Error::Last(format!("the file at `{key}` is not the one that was submitted")))
+                let why = format!("the file at `{key}` is not the one that was submitted");
+                Err(Error::Unusable(why))
             }
         }
     }
+}
+
+/// What a submission says is stored. A store that answers that it is not there will not find it
+/// later either: it is stored before it is named.
+pub(crate) async fn get(store: &Store, key: &str) -> Result<Bytes, Error> {
+    store.get(key).await.map_err(|error| match error {
+        store::Error::Missing(_) | store::Error::Key(_) => Error::Unusable(error.to_string()),
+        error => error.into(),
+    })
 }
 
 /// What the file says. A million tasks take seconds, so off the loop that feeds other runs.
@@ -190,9 +229,13 @@ impl<B: Bus> Conductor<'_, B> {
                 };
                 (stored.at, event)
             }
-            Heard::Verdict(stored) => {
+            Heard::Verdict { queue, verdict: stored } => {
                 self.desk.settings.metrics.hear_verdict();
                 let verdict = stored.body;
+                if !self.has_on(verdict.task, &queue) {
+                    warn!(run.id = %verdict.run, task.id = verdict.task.0, queue, "not its queue");
+                    return;
+                }
                 let retryable = verdict.failure.as_ref().is_none_or(|failure| failure.retryable);
                 let event = Event::Verdict {
                     task: verdict.task,
@@ -208,6 +251,13 @@ impl<B: Bus> Conductor<'_, B> {
         };
         self.engine.handle(at, event);
         self.stale = true;
+    }
+
+    /// Whether there is such a task, and its attempts go to that queue: whoever serves a queue may
+    /// decide its attempts and no others, and the LAST looks for them there.
+    fn has_on(&self, task: TaskIndex, queue: &str) -> bool {
+        let plan = self.engine.plan();
+        task.get() < plan.alt().file().tasks.len() && plan.queue(task) == queue
     }
 
     /// Does all that the engine wants done.

@@ -62,20 +62,9 @@ pub(crate) fn sealed(engine: &Run, seal: Seal) -> (String, Verdict) {
         Outcome::Timeout => ("the worker did not report in time", true),
         _ => ("cancelled", false),
     };
-    let verdict = Verdict {
-        run: engine.plan().run(),
-        task: seal.task,
-        attempt: seal.attempt,
-        outcome: seal.outcome,
-        failure: Some(Failure { message: message.to_owned(), retryable }),
-        output: None,
-        artifacts: Vec::new(),
-        missing: Vec::new(),
-        worker: None,
-        run_ms: 0,
-        log: Vec::new(),
-        reused_from: None,
-    };
+    let key = AttemptKey { run: engine.plan().run(), task: seal.task, attempt: seal.attempt };
+    let failure = Failure { message: message.to_owned(), retryable };
+    let verdict = Verdict::sealed(key, seal.outcome, failure);
     (engine.plan().queue(seal.task).to_owned(), verdict)
 }
 
@@ -124,7 +113,7 @@ impl<'a, B: Bus> Orders<'a, B> {
     }
 
     pub(crate) async fn seal(&self, queue: String, verdict: Verdict) -> Result<(), Error> {
-        // Refused is as good: then the worker's own verdict stands, and will be heard.
+        // Refused is as good: then the worker's own verdict stands, and is heard in its place.
         insist(|| self.desk.bus.record(&queue, verdict.clone())).await.map(drop)
     }
 

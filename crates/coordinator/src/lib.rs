@@ -54,6 +54,9 @@ pub(crate) enum Error {
     Store(#[from] store::Error),
     #[error("the LAST could not be made: {0}")]
     Last(String),
+    /// No try can mend it, here or elsewhere.
+    #[error("what was submitted cannot be run: {0}")]
+    Unusable(String),
 }
 
 /// What all runs of one coordinator share.

@@ -7,9 +7,10 @@ use alt::{Alt, TaskIndex};
 use bus::Bus;
 use engine::Plan;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use protocol::{Attempt, Outcome, Reuse, RunId, Verdict};
+use protocol::{Attempt, AttemptKey, Outcome, Reuse, RunId, Verdict};
 use tracing::info;
 
+use crate::conduct::get;
 use crate::dispatch::insist;
 use crate::{Desk, Error};
 
@@ -25,14 +26,14 @@ pub(crate) async fn take_over<B: Bus>(
     reuse: &Reuse,
 ) -> Result<(), Error> {
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
-    let bytes = desk.store.get(&reuse.last_key).await?;
+    let bytes = get(&desk.store, &reuse.last_key).await?;
     if store::sha256(&bytes) != reuse.last_sha256 {
-        return Err(Error::Last(format!(
+        return Err(Error::Unusable(format!(
             "`{}` is not what run {} left",
             reuse.last_key, reuse.run
         )));
     }
-    let last = last::read(&bytes).map_err(|error| Error::Last(error.to_string()))?;
+    let last = last::read(&bytes).map_err(|error| Error::Unusable(error.to_string()))?;
     drop(bytes);
     let folder = reuse.last_key.rsplit_once('/').map_or("", |(folder, _)| folder);
     let again = with_descendants(alt, &reuse.again);
@@ -41,24 +42,18 @@ pub(crate) async fn take_over<B: Bus>(
         tasks.map(|(task, index)| (task.id.as_str(), index)).collect();
     let mut levels: BTreeMap<u32, Vec<(String, Verdict)>> = BTreeMap::new();
     let reusable =
-        last::reusable(&last, folder).map_err(|problem| Error::Last(problem.to_string()))?;
+        last::reusable(&last, folder).map_err(|problem| Error::Unusable(problem.to_string()))?;
     for item in reusable {
         let Some(&task) = places.get(item.task_id).filter(|task| !again.contains(task)) else {
             continue;
         };
+        let key = AttemptKey { run, task, attempt: Attempt::FIRST };
         let verdict = Verdict {
-            run,
-            task,
-            attempt: Attempt::FIRST,
-            outcome: Outcome::Ok,
-            failure: None,
             output: Some(item.output),
             artifacts: item.artifacts,
             missing: item.missing,
-            worker: None,
-            run_ms: 0,
-            log: Vec::new(),
             reused_from: Some(item.reused_from),
+            ..Verdict::bare(key, Outcome::Ok)
         };
         let queue = plan.queue(task).to_owned();
         levels.entry(alt.graph().level(task)).or_default().push((queue, verdict));

@@ -1,7 +1,7 @@
 //! One run: what happened goes in, what to do comes out, and nothing else is done.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use alt::TaskIndex;
@@ -28,6 +28,11 @@ pub struct Run {
     /// Exactly the moments in `Backoff::until` and `Running::deadline`.
     timers: BTreeSet<(Timestamp, TaskIndex)>,
     effects: VecDeque<Effect>,
+    /// Verdicts on attempts that have yet to come. The first one stored is the truth even so: it
+    /// keeps every other out, and nobody would be heard of again.
+    early: BTreeMap<(TaskIndex, Attempt), Verdict>,
+    /// Those of `early` whose attempt has come.
+    due: Vec<(TaskIndex, Attempt)>,
     counts: Counts,
     started: Timestamp,
     /// The newest time of what is stored: the only time that decisions are dated with, so that a
@@ -68,6 +73,8 @@ impl Run {
             ready: BinaryHeap::new(),
             timers: BTreeSet::new(),
             effects: VecDeque::new(),
+            early: BTreeMap::new(),
+            due: Vec::new(),
             counts: Counts { waiting: total, ..Counts::default() },
             started,
             stored: started,
@@ -102,6 +109,11 @@ impl Run {
             Event::Verdict { task, attempt, verdict } => self.verdict(task, attempt, verdict),
             Event::CancelAsked => self.cancel(),
             Event::TimePassed => {}
+        }
+        while let Some((task, attempt)) = self.due.pop() {
+            if let Some(verdict) = self.early.remove(&(task, attempt)) {
+                self.verdict(task, attempt, verdict);
+            }
         }
         self.dispatch_ready();
         self.finish_if_decided();
@@ -159,6 +171,10 @@ impl Run {
         let Some(state) = self.tasks.get(task.get()) else {
             return;
         };
+        if state.may_still_try(attempt) {
+            self.early.entry((task, attempt)).or_insert(verdict);
+            return;
+        }
         if state.open_attempt() != Some(attempt) {
             return;
         }
@@ -350,6 +366,11 @@ impl Run {
         *count_of(&mut self.counts, state) += 1;
         if let Some(at) = timer_of(state) {
             self.timers.insert((at, task));
+        }
+        if let Some(attempt) = state.open_attempt()
+            && self.early.contains_key(&(task, attempt))
+        {
+            self.due.push((task, attempt));
         }
     }
 

@@ -80,6 +80,16 @@ impl TaskState {
         )
     }
 
+    /// Whether `attempt` has yet to come, if it ever does.
+    #[must_use]
+    pub const fn may_still_try(&self, attempt: Attempt) -> bool {
+        match (self, self.open_attempt()) {
+            (Self::Waiting { .. }, _) => true,
+            (_, Some(open)) => attempt.get() > open.get(),
+            (_, None) => false,
+        }
+    }
+
     /// The attempt a verdict may still decide.
     #[must_use]
     pub const fn open_attempt(&self) -> Option<Attempt> {

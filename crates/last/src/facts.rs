@@ -1,6 +1,7 @@
 //! What a coordinator knows of a finished run, in the shape the assembler asks for it.
 
-use alt::{Alt, Mode, Report, TaskIndex};
+use crate::model::Refusals;
+use alt::{Alt, Mode, TaskIndex};
 use protocol::{Counts, Perturbation, RunId, Stored, Timestamp, Verdict};
 
 use crate::FileDigest;
@@ -49,8 +50,8 @@ pub struct RefusedFacts<'a> {
     pub durability: &'a str,
     /// The file as submitted, which the caller keeps beside the LAST as [`crate::ALT_FILE`].
     pub alt_file: Option<&'a FileDigest>,
-    /// What was found in it.
-    pub report: &'a Report,
+    /// Why it was refused.
+    pub refusals: &'a Refusals,
 }
 
 /// What is known of one task.

@@ -25,8 +25,8 @@ pub use digest::FileDigest;
 pub use facts::{AttemptFacts, RefusedFacts, RunFacts, TaskEnd, TaskFacts};
 pub use model::{
     AltFileRef, Artifact, ArtifactType, AttemptResult, Chaos, CriticalPath, DependencyType, Edge,
-    ExecutionGraph, LastFile, Metadata, Node, OutputRef, Refusal, Reused, TaskMetadata, TaskResult,
-    TaskStatus, Unlisted, VERSION,
+    ExecutionGraph, LastFile, Metadata, Node, OutputRef, Refusal, Refusals, Reused, TaskMetadata,
+    TaskResult, TaskStatus, Unlisted, VERSION,
 };
 pub use moment::Moment;
 pub use path::{ALT_FILE, artifact_kind, slug};

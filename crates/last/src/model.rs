@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::Moment;
 pub use map::Metadata;
 pub(crate) use map::{members, tasks};
-pub use refusal::{Refusal, Unlisted};
+pub use refusal::{Refusal, Refusals, Unlisted};
 pub use reused::Reused;
 pub(crate) use reused::{optional_run, run_schema};
 

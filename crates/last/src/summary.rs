@@ -153,7 +153,10 @@ fn refusal(refusal: &Refusal) -> String {
         format!(" at {}", cut(pointer, ERROR_COLUMNS))
     };
     let (code, message) = (cut(code, ID_COLUMNS), cut(message, ERROR_COLUMNS));
-    let mut out = format!("line {line}, column {column}: {code}{place}: {message}");
+    let mut out = match code.as_str() {
+        Refusal::SUBMISSION => message,
+        code => format!("line {line}, column {column}: {code}{place}: {message}"),
+    };
     if let Some(help) = help {
         let _ = write!(out, "\n    help: {}", cut(help, ERROR_COLUMNS));
     }

@@ -96,7 +96,7 @@ pub fn verdict(key: &AttemptKey, queue: &str) -> String {
     format!("run.{}.res.{queue}.{}.{}", key.run, key.task.0, key.attempt)
 }
 
-/// Where it is noted that a redelivered attempt begins, for the `nth` time:
+/// Where it is noted that an attempt begins on its `nth` delivery, from the second on:
 /// `run.<run>.try.<queue>.<task>.<attempt>.<n>`.
 #[must_use]
 pub fn begun_again(key: &AttemptKey, queue: &str, nth: u32) -> String {

@@ -121,6 +121,31 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// A verdict on `key` that says how it ended and nothing else.
+    #[must_use]
+    pub const fn bare(key: AttemptKey, outcome: Outcome) -> Self {
+        Self {
+            run: key.run,
+            task: key.task,
+            attempt: key.attempt,
+            outcome,
+            failure: None,
+            output: None,
+            artifacts: Vec::new(),
+            missing: Vec::new(),
+            worker: None,
+            run_ms: 0,
+            log: Vec::new(),
+            reused_from: None,
+        }
+    }
+
+    /// A verdict of somebody who did not run `key`, and why it ended so.
+    #[must_use]
+    pub fn sealed(key: AttemptKey, outcome: Outcome, failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::bare(key, outcome) }
+    }
+
     /// Which attempt it is about.
     #[must_use]
     pub const fn key(&self) -> AttemptKey {

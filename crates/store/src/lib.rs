@@ -214,7 +214,7 @@ impl Store {
     /// # Errors
     /// [`Error::Key`]; the entries may fail as [`Store::put`] does, and end then.
     pub fn list(&self, prefix: &str) -> Result<BoxStream<'static, Result<Entry, Error>>, Error> {
-        let found = self.guarded(prefix, self.objects.list(Some(&path(prefix)?)));
+        let found = self.guarded(prefix, self.objects.list(Some(&folder(prefix)?)));
         Ok(found
             .map_ok(|object| Entry { key: object.location.to_string(), size: object.size })
             .boxed())
@@ -235,7 +235,7 @@ impl Store {
     /// # Errors
     /// As [`Store::put`].
     pub async fn forget(&self, prefix: &str) -> Result<(), Error> {
-        let found = self.objects.list(Some(&path(prefix)?));
+        let found = self.objects.list(Some(&folder(prefix)?));
         let gone = self.objects.delete_stream(found.map_ok(|object| object.location).boxed());
         let mut gone = self.guarded(
             prefix,
@@ -291,6 +291,15 @@ fn refusal(error: &object_store::Error) -> Refusal {
     }
 }
 
+/// Where a folder is; the empty one holds all.
+fn folder(prefix: &str) -> Result<object_store::path::Path, Error> {
+    if prefix.is_empty() { Ok(object_store::path::Path::default()) } else { path(prefix) }
+}
+
 fn path(key: &str) -> Result<object_store::path::Path, Error> {
-    object_store::path::Path::parse(key).map_err(|_| Error::Key(key.to_owned()))
+    match object_store::path::Path::parse(key) {
+        // The empty one is the folder of all, and no object.
+        Ok(path) if !key.is_empty() => Ok(path),
+        _ => Err(Error::Key(key.to_owned())),
+    }
 }

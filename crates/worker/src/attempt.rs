@@ -9,6 +9,7 @@ use bus::{Bus, Claim, Recorded, lease};
 use job::{Context, ContextParts};
 use protocol::{Offer, Outcome, Perturbation, Started, limits};
 use tokio::time::{Instant, sleep};
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -26,7 +27,7 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     if redelivered {
         metrics.see_again();
     }
-    if (redelivered || claim.offer().again) && already_decided(bench, claim.offer()).await {
+    if (redelivered || claim.offer().again) && already_decided(&claim).await {
         let _ = claim.ack().await;
         return;
     }
@@ -91,36 +92,39 @@ async fn beside_others<B: Bus>(
     stop: &CancellationToken,
 ) -> (Report, Duration, Vec<String>) {
     let not_at_all = |report| (report, Duration::ZERO, Vec::new());
-    let lost = if redelivered { lives_lost(claim).await } else { 0 };
+    let lost = if redelivered { insist(|| claim.lost()).await } else { 0 };
     if lost >= limits::LOST_WORKERS {
         return not_at_all(Report::WorkerLost(lost));
     }
-    if lost >= limits::LOST_ALONE {
-        warn!(run.id = %claim.offer().run, task.id = claim.offer().task.0, lost, "runs alone");
-        let Some(_alone) = while_wanted(bench, claim.offer(), bench.company.write()).await else {
-            return not_at_all(Report::Decided);
-        };
-        return timed(bench, claim.offer(), scratch, stop).await;
-    }
-    let Some(_beside) = while_wanted(bench, claim.offer(), bench.company.read()).await else {
+    let alone = lost >= limits::LOST_ALONE;
+    let company = &bench.company;
+    let turn = async {
+        if alone {
+            warn!(run.id = %claim.offer().run, task.id = claim.offer().task.0, lost, "runs alone");
+            Either::Left(company.write().await)
+        } else {
+            Either::Right(company.read().await)
+        }
+    };
+    let Some(_turn) = while_wanted(claim, turn).await else {
         return not_at_all(Report::Decided);
     };
+    // Only now: whoever waits in a worker that dies is innocent of that.
+    if redelivered {
+        insist(|| claim.begin_again()).await;
+    }
     timed(bench, claim.offer(), scratch, stop).await
 }
 
 /// Waits for its turn, which others that run alone may put off for long; `None` when somebody else
 /// decided the attempt meanwhile. A server that forgot a lease gives the same to two who live.
-async fn while_wanted<B: Bus, T>(
-    bench: &Bench<B>,
-    offer: &Offer,
-    turn: impl Future<Output = T>,
-) -> Option<T> {
+async fn while_wanted<C: Claim, T>(claim: &C, turn: impl Future<Output = T>) -> Option<T> {
     tokio::pin!(turn);
     loop {
         tokio::select! {
             biased;
             turn = &mut turn => return Some(turn),
-            () = sleep(LOOK_AGAIN) => if already_decided(bench, offer).await {
+            () = sleep(LOOK_AGAIN) => if already_decided(claim).await {
                 return None;
             },
         }
@@ -142,12 +146,16 @@ async fn timed<B: Bus>(
     (report, begun.elapsed(), log)
 }
 
-/// How many workers the attempt has cost; asked until there is an answer, for as long as the lease.
-async fn lives_lost<C: Claim>(claim: &C) -> u32 {
+/// Asks until there is an answer, for as long as the lease: an attempt that costs workers must not
+/// begin uncounted.
+async fn insist<T, F>(mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, bus::Error>>,
+{
     loop {
-        match claim.begin_again().await {
-            Ok(lost) => return lost,
-            Err(error) => debug!(%error, "asking again what an attempt has cost"),
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => debug!(%error, "asking again"),
         }
         sleep(report::AGAIN).await;
     }
@@ -174,9 +182,9 @@ impl Drop for Scratch {
     }
 }
 
-async fn already_decided<B: Bus>(bench: &Bench<B>, offer: &Offer) -> bool {
-    let stored = bench.bus.verdicts(vec![(offer.queue.clone(), offer.key())]).await;
-    stored.is_ok_and(|found| found.iter().any(Option::is_some))
+/// Whether it is known that nobody needs the attempt any more.
+async fn already_decided<C: Claim>(claim: &C) -> bool {
+    claim.is_decided().await.unwrap_or(false)
 }
 
 /// The report of the attempt and what its job said.

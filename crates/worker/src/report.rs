@@ -95,10 +95,6 @@ impl Report {
             None => (None, Vec::new(), Vec::new()),
         };
         Verdict {
-            run: offer.run,
-            task: offer.task,
-            attempt: offer.attempt,
-            outcome,
             failure,
             output,
             artifacts,
@@ -106,7 +102,7 @@ impl Report {
             worker: Some(worker.clone()),
             run_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX),
             log,
-            reused_from: None,
+            ..Verdict::bare(offer.key(), outcome)
         }
     }
 }

@@ -118,8 +118,21 @@ impl Claim for LocalClaim {
         self.lease
     }
 
-    async fn begin_again(&self) -> Result<u32, Error> {
+    async fn is_decided(&self) -> Result<bool, Error> {
+        // A run that has ended has no log.
+        let Ok(log) = self.shared.log(self.offer.run) else {
+            return Ok(true);
+        };
+        Ok(log.stored_verdict(self.offer.key())?.is_some())
+    }
+
+    async fn lost(&self) -> Result<u32, Error> {
         Ok(self.shared.state().queues.lost(self.offer.key()))
+    }
+
+    async fn begin_again(&self) -> Result<(), Error> {
+        self.shared.state().queues.begin(self.offer.key(), self.token);
+        Ok(())
     }
 
     async fn extend(&self) -> Result<(), Error> {

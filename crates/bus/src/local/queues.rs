@@ -21,6 +21,8 @@ struct Waiting {
     queue: String,
     place: (Priority, u64),
     deliveries: u32,
+    /// Whether the holder began: the first is taken to have, the others say so.
+    begun: bool,
     /// Holders that began and were never heard of again.
     lost: u32,
     held: Option<(Instant, Token)>,
@@ -86,9 +88,11 @@ impl Queues {
         self.counter += 1;
         let place = (priority, self.counter);
         self.queues.entry(queue.to_owned()).or_default().waiting.insert(place, key);
-        let queue = queue.to_owned();
-        self.offers
-            .insert(key, Waiting { bytes, queue, place, deliveries: 0, lost: 0, held: None });
+        let (queue, begun) = (queue.to_owned(), false);
+        self.offers.insert(
+            key,
+            Waiting { bytes, queue, place, deliveries: 0, begun, lost: 0, held: None },
+        );
     }
 
     /// Takes the next offer that a seat is free for.
@@ -109,6 +113,7 @@ impl Queues {
         let until = now + self.lease;
         let offer = self.offers.get_mut(&key)?;
         offer.deliveries += 1;
+        offer.begun = offer.deliveries == 1;
         offer.held = Some((until, token));
         self.leases.insert((until, key));
         if let Some(queue) = self.queues.get_mut(&offer.queue) {
@@ -139,6 +144,14 @@ impl Queues {
     /// How many holders of an offer began and were never heard of again.
     pub(super) fn lost(&self, key: AttemptKey) -> u32 {
         self.offers.get(&key).map_or(0, |offer| offer.lost)
+    }
+
+    /// Takes note that the holder of an offer begins.
+    pub(super) fn begin(&mut self, key: AttemptKey, token: Token) {
+        let offer = self.offers.get_mut(&key);
+        if let Some(offer) = offer.filter(|o| o.held.is_some_and(|(_, t)| t == token)) {
+            offer.begun = true;
+        }
     }
 
     /// Puts an offer back for others; a late holder changes nothing.
@@ -184,7 +197,7 @@ impl Queues {
                 return;
             }
             if let Some(offer) = self.offers.get_mut(&key) {
-                offer.lost += 1;
+                offer.lost += u32::from(offer.begun);
             }
             self.put_back(key);
         }

@@ -15,7 +15,7 @@ const BATCH: usize = 1024;
 #[derive(Debug, Clone)]
 enum Body {
     Started(Bytes),
-    Verdict(Bytes),
+    Verdict { queue: String, bytes: Bytes },
     Cancelled(Bytes),
 }
 
@@ -68,14 +68,20 @@ impl RunLog {
         }
     }
 
-    pub(super) fn verdict(&self, key: AttemptKey, at: Timestamp, bytes: Bytes) -> Recorded {
+    pub(super) fn verdict(
+        &self,
+        queue: &str,
+        key: AttemptKey,
+        at: Timestamp,
+        bytes: Bytes,
+    ) -> Recorded {
         let mut entries = self.entries();
         if entries.verdicts.contains_key(&key) {
             return Recorded::Refused;
         }
         let place = entries.list.len();
         entries.verdicts.insert(key, place);
-        self.push(entries, at, Body::Verdict(bytes));
+        self.push(entries, at, Body::Verdict { queue: queue.to_owned(), bytes });
         Recorded::Stored
     }
 
@@ -91,7 +97,7 @@ impl RunLog {
             return Ok(None);
         };
         match entry.body {
-            Body::Verdict(bytes) => stored(place, entry.at, &bytes).map(Some),
+            Body::Verdict { bytes, .. } => stored(place, entry.at, &bytes).map(Some),
             Body::Started(_) | Body::Cancelled(_) => Ok(None),
         }
     }
@@ -143,7 +149,10 @@ impl Follow for LocalFollow {
 fn heard(entry: &Entry, place: usize) -> Result<Heard, Error> {
     Ok(match &entry.body {
         Body::Started(bytes) => Heard::Started(stored(place, entry.at, bytes)?),
-        Body::Verdict(bytes) => Heard::Verdict(Box::new(stored(place, entry.at, bytes)?)),
+        Body::Verdict { queue, bytes } => Heard::Verdict {
+            queue: queue.clone(),
+            verdict: Box::new(stored(place, entry.at, bytes)?),
+        },
         Body::Cancelled(bytes) => Heard::Cancelled(stored::<Cancellation>(place, entry.at, bytes)?),
     })
 }

@@ -28,6 +28,9 @@ const PING: Duration = Duration::from_secs(10);
 /// Refusals remembered: as many requests may wait to hear of theirs.
 const DENIALS: usize = 32;
 
+/// Characters of a server's id that tell it from others: 60 bits.
+const SERVER_CHARS: usize = 12;
+
 /// Messages a subscription may lag behind: more than all that one run has outstanding.
 const SUBSCRIPTION: usize = 64 * 1024;
 
@@ -119,6 +122,18 @@ impl Connection {
         self.shared.generation.subscribe()
     }
 
+    /// A short name of the running server, another one after each of its starts; empty in a cluster,
+    /// where leases outlive a server.
+    pub(crate) fn server(&self) -> String {
+        let info = self.client.server_info();
+        if info.cluster.is_some() {
+            return String::new();
+        }
+        // The end: a server's id is a public key, and keys of one kind begin alike.
+        let start = info.server_id.len().saturating_sub(SERVER_CHARS);
+        info.server_id.get(start..).unwrap_or_default().to_owned()
+    }
+
     /// How many connections were made so far, as the reader of messages counts them.
     pub(crate) fn connects(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
@@ -166,16 +181,15 @@ impl Connection {
             }
         };
         tokio::select! {
-            answer = answer => answer.map_err(|error| self.unanswered(subject, error)),
+            answer = answer => answer.map_err(|error| unanswered(subject, error)),
             denial = denied => Err(Error::Refused(format!("the server refused: {denial}"))),
         }
     }
+}
 
-    /// What it means that a request to `subject` got no answer: nobody knows what became of it.
-    #[expect(clippy::unused_self, reason = "an error of this connection")]
-    pub(crate) fn unanswered(&self, subject: &str, error: impl fmt::Display) -> Error {
-        Error::Unknown(format!("{subject}: {error}"))
-    }
+/// What it means that a request to `subject` got no answer: nobody knows what became of it.
+pub(crate) fn unanswered(subject: &str, error: impl fmt::Display) -> Error {
+    Error::Unknown(format!("{subject}: {error}"))
 }
 
 /// Connects; if it is to be patient, once there is a server. Being refused is an answer all the same.

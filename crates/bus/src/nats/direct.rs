@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::connect::Connection;
+use super::connect::{Connection, unanswered};
 use crate::Error;
 
 /// Subjects in one list: the server refuses more than 1024 (ADR-31).
@@ -131,7 +131,7 @@ impl Connection {
 
     async fn page(&self, stream: &str, asked: &Value) -> Result<Page, Error> {
         let at = format!("$JS.API.DIRECT.GET.{stream}");
-        let lost = |why: String| self.unanswered(&at, why);
+        let lost = |why: String| unanswered(&at, why);
         let inbox = self.client.new_inbox();
         let mut answers =
             self.client.subscribe(inbox.clone()).await.map_err(|error| lost(error.to_string()))?;

@@ -13,7 +13,7 @@ use protocol::{Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, codec
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::connect::Connection;
+use super::connect::{Connection, unanswered};
 use super::direct::Found;
 use super::runs::verdict_in;
 use crate::{Error, Follow, Heard};
@@ -58,10 +58,10 @@ impl NatsFollow {
     pub(super) async fn open(connection: Connection, run: RunId) -> Result<Self, Error> {
         let subject = subject::live(&subject::all_of(run));
         let live = connection.client.subscribe(subject.clone()).await;
-        let live = live.map_err(|error| connection.unanswered(&subject, error))?;
+        let live = live.map_err(|error| unanswered(&subject, error))?;
         // From here on nothing is missed: the server has the subscription before it answers.
         let flushed = connection.client.flush().await;
-        flushed.map_err(|error| connection.unanswered(&subject, error))?;
+        flushed.map_err(|error| unanswered(&subject, error))?;
         // All that is said of a run comes after its submission's digest, if it has one.
         let digest = connection.last("RUN", &subject::digest(run)).await?;
         let start = digest.map_or(Sequence(0), |digest| digest.sequence);
@@ -112,18 +112,19 @@ impl NatsFollow {
             });
             return Some(Heard::Cancelled(asked));
         }
-        let key = self.decided(rest.strip_prefix("res.")?)?;
-        Some(Heard::Verdict(Box::new(verdict_in(found, key))))
+        let (queue, key) = self.decided(rest.strip_prefix("res.")?)?;
+        Some(Heard::Verdict { queue, verdict: Box::new(verdict_in(found, key)) })
     }
 
-    /// The attempt that `<queue>.<task>.<attempt>` names, if it is how we write it.
-    fn decided(&self, place: &str) -> Option<AttemptKey> {
+    /// The queue and attempt that `<queue>.<task>.<attempt>` names, if it is how we write it.
+    fn decided(&self, place: &str) -> Option<(String, AttemptKey)> {
         let mut words = place.split('.');
         let queue = words.next().filter(|queue| subject::is_queue(queue))?;
         let task = alt::TaskIndex(words.next()?.parse().ok()?);
         let attempt = Attempt::new(words.next()?.parse().ok()?)?;
         let key = AttemptKey { run: self.run, task, attempt };
-        (format!("run.{}.res.{place}", self.run) == subject::verdict(&key, queue)).then_some(key)
+        let ours = format!("run.{}.res.{place}", self.run) == subject::verdict(&key, queue);
+        ours.then(|| (queue.to_owned(), key))
     }
 
     /// What was repeated, in so far as it is the next.

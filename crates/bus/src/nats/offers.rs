@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::NatsBus;
 use super::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT};
+use super::claims::SERVER;
+use super::connect::unanswered;
 use super::publish::{BATCH_BYTES, Message};
 use crate::Error;
 
@@ -55,14 +57,13 @@ impl NatsBus {
             headers.insert(EXPECTED_SEQUENCE, last.to_string());
             // The stream keeps one message a subject and refuses a second, except for this.
             headers.insert("Nats-Rollup", "sub");
-            let body = Bytes::from(format!("{mark} {}", self.shared.instance));
-            match self.connection.publish(&to, headers, body).await {
+            match self.connection.publish(&to, headers, mark.clone().into()).await {
                 Ok(Ok(published)) => return Ok(Epoch(published.seq)),
                 Ok(Err(fault)) if fault.is_conflict() => {}
                 Ok(Err(fault)) => return Err(fault.into_error(&to)),
                 // Unknown: the record itself tells.
                 Err(Error::Unknown(why)) => match self.owner(run).await? {
-                    Some((sequence, owner)) if owner.starts_with(&mark) => {
+                    Some((sequence, owner)) if owner == mark => {
                         return Ok(Epoch(sequence));
                     }
                     _ => return Err(Error::Unknown(why)),
@@ -116,19 +117,23 @@ impl NatsBus {
             if left.is_empty() {
                 return Ok(());
             }
-            let messages: Vec<Message> = left
-                .iter()
-                .map(|(to, body)| {
-                    let mut headers = HeaderMap::new();
+            let apart = left.len() < TOGETHER;
+            let server = self.connection.server();
+            let messages = left.iter().enumerate().map(|(place, (to, body))| {
+                let mut headers = HeaderMap::new();
+                headers.insert(SERVER, &*server);
+                // All or none of a batch are stored, so one fence holds for all.
+                if apart || place == 0 {
                     headers.insert(EXPECTED_SEQUENCE, epoch.0.to_string());
                     headers.insert(EXPECTED_SUBJECT, subject::owner(run));
-                    Message { subject: to.clone(), headers, body: body.clone() }
-                })
-                .collect();
-            let stored = if messages.len() < TOGETHER {
+                }
+                Message { subject: to.clone(), headers, body: body.clone() }
+            });
+            let messages = messages.collect();
+            let stored = if apart {
                 self.connection.publish_each(messages).await?
             } else {
-                self.connection.publish_all(fenced_once(messages)).await?
+                self.connection.publish_all(messages).await?
             };
             match stored {
                 Ok(_) => return Ok(()),
@@ -167,7 +172,7 @@ impl NatsBus {
         self.purge("TASKS", &subject::offer_of_any_priority(queue, &key)).await?;
         let to = subject::stop(&key);
         let sent = self.connection.client.publish(to.clone(), Bytes::new()).await;
-        sent.map_err(|error| self.connection.unanswered(&to, error))
+        sent.map_err(|error| unanswered(&to, error))
     }
 
     /// Forgets all messages of `stream` that match `pattern`.
@@ -179,14 +184,6 @@ impl NatsBus {
             Err(fault) => Err(fault.into_error(&at)),
         }
     }
-}
-
-/// All or none of a batch are stored, so one fence holds for all.
-fn fenced_once(mut messages: Vec<Message>) -> Vec<Message> {
-    for message in messages.iter_mut().skip(1) {
-        message.headers = HeaderMap::new();
-    }
-    messages
 }
 
 /// How many from the first on go together: by count and by bytes, at least one.

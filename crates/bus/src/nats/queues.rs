@@ -178,20 +178,8 @@ impl NatsBus {
     /// Ends an attempt whose offer cannot be read, as far as its subject says which it was.
     async fn refuse_offer(&self, message: &Message, reason: &str) -> Result<(), Error> {
         if let Some((queue, key)) = subject::offered(&message.subject) {
-            let verdict = Verdict {
-                run: key.run,
-                task: key.task,
-                attempt: key.attempt,
-                outcome: Outcome::Failed,
-                failure: Some(Failure { message: reason.to_owned(), retryable: false }),
-                output: None,
-                artifacts: Vec::new(),
-                missing: Vec::new(),
-                worker: None,
-                run_ms: 0,
-                log: Vec::new(),
-                reused_from: None,
-            };
+            let failure = Failure { message: reason.to_owned(), retryable: false };
+            let verdict = Verdict::sealed(key, Outcome::Failed, failure);
             self.store_verdict(&queue, &verdict).await?;
         }
         self.set_aside("TASKS", message, reason).await

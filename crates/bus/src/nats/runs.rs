@@ -13,6 +13,7 @@ use protocol::{
 use tracing::warn;
 
 use super::NatsBus;
+use super::connect::unanswered;
 use super::direct::{Found, SUBJECTS};
 use crate::{Error, Recorded};
 
@@ -113,7 +114,7 @@ impl NatsBus {
     pub(super) async fn wait_for_end(&self, run: RunId) -> Result<End, Error> {
         let to = subject::live(&subject::end(run));
         let heard = self.connection.client.subscribe(to.clone()).await;
-        let mut heard = heard.map_err(|error| self.connection.unanswered(&to, error))?;
+        let mut heard = heard.map_err(|error| unanswered(&to, error))?;
         loop {
             match self.stored_end(run).await {
                 Ok(Some(end)) => return Ok(end),
@@ -138,19 +139,7 @@ pub(super) fn verdict_in(found: &Found, key: AttemptKey) -> Stored<Verdict> {
     };
     warn!(subject = found.subject, reason, "a verdict that cannot be read");
     let message = format!("the verdict stored for this attempt cannot be read: {reason}");
-    let body = Verdict {
-        run: key.run,
-        task: key.task,
-        attempt: key.attempt,
-        outcome: Outcome::Failed,
-        failure: Some(Failure { message, retryable: true }),
-        output: None,
-        artifacts: Vec::new(),
-        missing: Vec::new(),
-        worker: None,
-        run_ms: 0,
-        log: Vec::new(),
-        reused_from: None,
-    };
+    let failure = Failure { message, retryable: true };
+    let body = Verdict::sealed(key, Outcome::Failed, failure);
     Stored { sequence: found.sequence, at: found.at, body }
 }

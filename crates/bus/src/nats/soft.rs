@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracing::{debug, warn};
 
 use super::NatsBus;
-use super::connect::Connection;
+use super::connect::{Connection, unanswered};
 use crate::{Beats, Error, Questions, Stops};
 
 impl NatsBus {
@@ -53,16 +53,16 @@ impl NatsBus {
         match self.connection.client.request(to.clone(), body.into()).await {
             Ok(answer) => Ok(Some(codec::decode(&answer.payload)?)),
             Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(None),
-            Err(error) => Err(self.connection.unanswered(&to, error)),
+            Err(error) => Err(unanswered(&to, error)),
         }
     }
 }
 
 async fn subscribe(connection: &Connection, to: String) -> Result<Subscriber, Error> {
     let subscriber = connection.client.subscribe(to.clone()).await;
-    let subscriber = subscriber.map_err(|error| connection.unanswered(&to, error))?;
+    let subscriber = subscriber.map_err(|error| unanswered(&to, error))?;
     // What is said after this returns will be heard.
-    connection.client.flush().await.map_err(|error| connection.unanswered(&to, error))?;
+    connection.client.flush().await.map_err(|error| unanswered(&to, error))?;
     Ok(subscriber)
 }
 

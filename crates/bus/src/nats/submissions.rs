@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::NatsBus;
 use super::claims::NatsRunClaim;
+use super::connect::unanswered;
 use super::desk::{Delivery, Desk};
 use crate::{Accepted, Error};
 
@@ -127,7 +128,7 @@ impl NatsBus {
         self.keep_aside(stream, &item).await?;
         let reply = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
         let said = self.connection.client.request(reply.clone(), "+TERM".into()).await;
-        said.map(drop).map_err(|error| self.connection.unanswered(&reply, error))
+        said.map(drop).map_err(|error| unanswered(&reply, error))
     }
 
     pub(super) async fn store_quarantined(&self, item: Quarantined) -> Result<(), Error> {

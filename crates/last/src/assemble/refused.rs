@@ -2,17 +2,14 @@
 
 use std::io::{self, Write};
 
-use alt::{Diagnostic, Mode, Priority, limits};
+use alt::{Mode, Priority, limits};
 use protocol::{Counts, RunStatus};
 
 use super::{Assembled, head};
 use crate::facts::RefusedFacts;
-use crate::model::{CriticalPath, ExecutionGraph, LastFile, Metadata, Refusal, Unlisted, VERSION};
+use crate::model::{CriticalPath, ExecutionGraph, LastFile, Metadata, Refusals, Unlisted, VERSION};
 use crate::sheet::Sheet;
 use crate::summary::{self, Highlights};
-
-/// How many errors are listed.
-const LISTED: usize = 100;
 
 /// Writes the LAST of a refused file to `out`: status `failure`, no task, and the errors.
 ///
@@ -41,16 +38,9 @@ pub fn refused(out: &mut impl Write, facts: &RefusedFacts<'_>) -> io::Result<Ass
 }
 
 fn last_of(facts: &RefusedFacts<'_>) -> LastFile {
-    let report = facts.report;
+    let Refusals { listed, more } = facts.refusals;
     let id = facts.run.to_string();
-    let found = report.errors().count();
-    let listed: Vec<Refusal> = report.errors().take(LISTED).map(refusal).collect();
-    let errors = number(found).saturating_add(number(report.more_errors));
-    let warnings = number(report.diagnostics.len() - found);
-    let more = Unlisted {
-        errors: errors - number(listed.len()),
-        warnings: warnings.saturating_add(number(report.more_warnings)),
-    };
+    let errors = more.errors.saturating_add(listed.len() as u64);
     LastFile {
         id: format!("last_{id}"),
         version: VERSION.to_owned(),
@@ -71,8 +61,8 @@ fn last_of(facts: &RefusedFacts<'_>) -> LastFile {
         durability: facts.durability.to_owned(),
         chaos: None,
         cancelled: None,
-        refused: Some(listed),
-        refused_more: (more != Unlisted::default()).then_some(more),
+        refused: Some(listed.clone()),
+        refused_more: (*more != Unlisted::default()).then_some(*more),
         summary: summary::refusal_sentence(errors),
         metadata: Metadata(head::tally(&Counts::default())),
         task_results: Vec::new(),
@@ -83,23 +73,8 @@ fn last_of(facts: &RefusedFacts<'_>) -> LastFile {
     }
 }
 
-fn refusal(found: &Diagnostic) -> Refusal {
-    Refusal {
-        code: found.code.name().to_owned(),
-        pointer: found.pointer.clone(),
-        line: number(found.line),
-        column: number(found.column),
-        message: found.message.clone(),
-        help: found.help.clone(),
-    }
-}
-
 /// `text` or its start: what a refused file says may be of any length.
 fn start_of(text: Option<&str>, bytes: usize) -> String {
     let text = text.unwrap_or_default();
     text[..text.floor_char_boundary(bytes)].to_owned()
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use alt::Report;
-use last::{Assembled, FileDigest, LastFile, RefusedFacts};
+use last::{Assembled, FileDigest, LastFile, Refusals, RefusedFacts};
 use protocol::{RunId, RunStatus, Timestamp};
 
 use crate::sample::{START, sha256};
@@ -19,13 +18,13 @@ const BAD: &str = r#"{
     ]
 }"#;
 
-fn report(text: &str) -> Report {
+fn refusals(text: &str) -> Refusals {
     let report = alt::read(text.as_bytes(), &alt::Check::default());
     assert!(report.alt.is_none(), "the file is to be refused");
-    report
+    Refusals::of_file(&report)
 }
 
-fn facts<'a>(report: &'a Report, kept: Option<&'a FileDigest>) -> RefusedFacts<'a> {
+fn facts<'a>(refusals: &'a Refusals, kept: Option<&'a FileDigest>) -> RefusedFacts<'a> {
     RefusedFacts {
         run: RunId::from_bits(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
         alt_id: Some("release"),
@@ -33,7 +32,7 @@ fn facts<'a>(report: &'a Report, kept: Option<&'a FileDigest>) -> RefusedFacts<'
         at: Timestamp(START),
         durability: "this machine's disk",
         alt_file: kept,
-        report,
+        refusals,
     }
 }
 
@@ -46,9 +45,9 @@ fn refuse(facts: &RefusedFacts<'_>) -> (String, Assembled, LastFile) {
 
 #[test]
 fn a_refused_file_has_a_last_as_committed() {
-    let report = report(BAD);
+    let refusals = refusals(BAD);
     let kept = FileDigest::read(BAD.as_bytes()).unwrap();
-    let facts = facts(&report, Some(&kept));
+    let facts = facts(&refusals, Some(&kept));
     let (text, assembled, last) = refuse(&facts);
     insta::assert_snapshot!("last", text);
     insta::assert_snapshot!("shown", last::show(&last));
@@ -62,8 +61,8 @@ fn a_refused_file_has_a_last_as_committed() {
 
 #[test]
 fn what_is_written_of_a_refused_file_is_what_the_model_writes() {
-    let report = report(BAD);
-    let (text, _, last) = refuse(&facts(&report, None));
+    let refusals = refusals(BAD);
+    let (text, _, last) = refuse(&facts(&refusals, None));
     let again = serde_json::to_value(&last).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), again);
     let keys = |text: &str| {
@@ -77,9 +76,9 @@ fn what_is_written_of_a_refused_file_is_what_the_model_writes() {
 
 #[test]
 fn a_refused_file_is_in_order() {
-    let report = report(BAD);
+    let refusals = refusals(BAD);
     let kept = FileDigest::read(BAD.as_bytes()).unwrap();
-    let (text, ..) = refuse(&facts(&report, Some(&kept)));
+    let (text, ..) = refuse(&facts(&refusals, Some(&kept)));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("last.json"), &text).unwrap();
     fs::write(folder.path().join(last::ALT_FILE), BAD).unwrap();
@@ -102,8 +101,8 @@ fn a_refused_file_is_in_order() {
 
 #[test]
 fn what_is_no_json_has_neither_id_nor_title() {
-    let report = report("{");
-    let facts = RefusedFacts { alt_id: None, title: None, ..facts(&report, None) };
+    let refusals = refusals("{");
+    let facts = RefusedFacts { alt_id: None, title: None, ..facts(&refusals, None) };
     let (_, assembled, last) = refuse(&facts);
     assert_eq!(last.summary, "the file was refused: 1 error");
     assert_eq!(last.refused_more, None);
@@ -122,8 +121,8 @@ fn errors_beyond_a_hundred_are_counted() {
         );
     }
     text.push_str("]}");
-    let report = report(&text);
-    let (_, assembled, last) = refuse(&facts(&report, None));
+    let refusals = refusals(&text);
+    let (_, assembled, last) = refuse(&facts(&refusals, None));
     assert_eq!(last.refused.as_ref().map(Vec::len), Some(100));
     assert_eq!(last.refused_more.map(|more| more.errors), Some(50));
     assert_eq!(last.summary, "the file was refused: 150 errors");
@@ -134,10 +133,10 @@ fn errors_beyond_a_hundred_are_counted() {
 
 #[test]
 fn an_endless_id_is_cut_between_characters() {
-    let report = report("{");
+    let refusals = refusals("{");
     let long = "é".repeat(1_000_000);
     let facts =
-        RefusedFacts { alt_id: Some(&long[..998]), title: Some(&long), ..facts(&report, None) };
+        RefusedFacts { alt_id: Some(&long[..998]), title: Some(&long), ..facts(&refusals, None) };
     let (_, _, last) = refuse(&facts);
     assert!(last.alt_file_id.len() <= alt::limits::ID_BYTES);
     assert!(last.alt_file_title.len() <= alt::limits::STRING_BYTES);

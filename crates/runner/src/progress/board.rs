@@ -113,7 +113,7 @@ impl Board {
                 self.running.insert(self.id(key.task), running);
                 None
             }
-            Heard::Verdict(stored) => {
+            Heard::Verdict { verdict: stored, .. } => {
                 self.heard_at(stored.at);
                 let verdict = &stored.body;
                 let id = self.id(verdict.task);

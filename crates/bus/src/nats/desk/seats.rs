@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Delivery, Limited, give_back};
 use crate::Error;
-use crate::nats::connect::Connection;
+use crate::nats::connect::{Connection, unanswered};
 
 /// The right to run one attempt of a limited queue. Dropped, it goes back to its desk.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Seat {
         }
         let sent = Instant::now();
         let heard = connection.client.request(reply.clone(), "+WPI".into()).await;
-        heard.map_err(|error| connection.unanswered(&reply, error))?;
+        heard.map_err(|error| unanswered(&reply, error))?;
         self.since = sent;
         Ok(())
     }
