@@ -102,7 +102,9 @@ async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoc
 
 async fn a_submission_is_stored_once<B: Bus>(bus: &B) {
     let run = RunId::new();
+    assert!(!soon("is submitted", bus.is_submitted(run)).await);
     assert_eq!(soon("submit", bus.submit(submission(run))).await, Accepted::New);
+    assert!(soon("is submitted", bus.is_submitted(run)).await);
     assert_eq!(soon("submit again", bus.submit(submission(run))).await, Accepted::Already);
     let other = Submission { persona: Some("x".to_owned()), ..submission(run) };
     let other = bus.submit(other).await;

@@ -188,6 +188,9 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
         submission: Submission,
     ) -> impl Future<Output = Result<Accepted, Error>> + Send;
 
+    /// Whether a client chose this id for a submission, taken by a coordinator or not yet.
+    fn is_submitted(&self, run: RunId) -> impl Future<Output = Result<bool, Error>> + Send;
+
     /// The next submission nobody holds. Waits; cancel-safe.
     fn next_run(&self) -> impl Future<Output = Result<Self::RunClaim, Error>> + Send;
 

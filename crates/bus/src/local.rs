@@ -174,6 +174,10 @@ impl Bus for LocalBus {
         Ok(Accepted::New)
     }
 
+    async fn is_submitted(&self, run: RunId) -> Result<bool, Error> {
+        Ok(self.shared.state().runs.contains_key(&run))
+    }
+
     async fn next_run(&self) -> Result<LocalRunClaim, Error> {
         let mut changes = self.shared.changes.subscribe();
         loop {

@@ -9,6 +9,7 @@ mod connect;
 mod definition;
 mod desk;
 mod direct;
+mod durability;
 mod follow;
 mod offers;
 mod publish;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
-    RunRecord, Started, Stored, Submission, Timestamp, Verdict,
+    RunRecord, Started, Stored, Submission, Timestamp, Verdict, subject,
 };
 use tokio::sync::{Mutex, OnceCell};
 
@@ -66,7 +67,8 @@ impl NatsBus {
     /// stream is missing or other than it must be.
     pub async fn connect(settings: &Settings) -> Result<Self, Error> {
         let bus = Self::open(settings).await?;
-        bus.check().await?;
+        // Clients and workers need not be allowed to look.
+        bus.connection.quietly(bus.check()).await?;
         Ok(bus)
     }
 
@@ -127,6 +129,10 @@ impl Bus for NatsBus {
 
     async fn submit(&self, submission: Submission) -> Result<Accepted, Error> {
         self.store_submission(&submission).await
+    }
+
+    async fn is_submitted(&self, run: RunId) -> Result<bool, Error> {
+        Ok(self.connection.last("RUN", &subject::digest(run)).await?.is_some())
     }
 
     async fn next_run(&self) -> Result<NatsRunClaim, Error> {

@@ -53,10 +53,11 @@ pub fn short(run: RunId) -> String {
 }
 
 impl<B: Bus> Client<B> {
-    /// The record of the run whose id is `text`, or begins or ends with it.
+    /// The record of the run whose id is `text`, or begins or ends with it. A run that no
+    /// coordinator has taken yet is found by its whole id; its record is blank.
     ///
     /// # Errors
-    /// [`FindError`]: also for a run that no coordinator has taken yet, for it has no record.
+    /// [`FindError`].
     pub async fn find(&self, text: &str) -> Result<RunRecord, FindError> {
         let wanted = text.to_ascii_lowercase();
         let is_part = (FEWEST..=32).contains(&wanted.len())
@@ -65,10 +66,13 @@ impl<B: Bus> Client<B> {
             return Err(FindError::NotAnId(text.to_owned()));
         }
         // A whole id needs no list, which may be long.
-        if let Ok(run) = wanted.parse()
-            && let Some(record) = self.bus.record_of(run).await?
-        {
-            return Ok(record);
+        if let Ok(run) = wanted.parse() {
+            if let Some(record) = self.bus.record_of(run).await? {
+                return Ok(record);
+            }
+            if self.bus.is_submitted(run).await? {
+                return Ok(RunRecord::blank(run, self.bus.now()));
+            }
         }
         among(self.bus.records().await?, text, &wanted)
     }

@@ -3,7 +3,7 @@
 use bus::{Bus, StoredSubmission};
 use bytes::Bytes;
 use last::{Refusal, Refusals};
-use protocol::{Counts, End, Quarantined, RunRecord, RunStatus, Source, limits, subject};
+use protocol::{End, Quarantined, RunRecord, RunStatus, Source, limits, subject};
 use serde::Deserialize;
 use serde_json::Value;
 use store::key;
@@ -67,13 +67,11 @@ pub(crate) async fn refuse<B: Bus>(
         status: RunStatus::Refused,
     };
     let record = RunRecord {
-        run,
         alt_id: id.unwrap_or_default().chars().take(SHOWN).collect(),
         title: title.unwrap_or_default().chars().take(SHOWN).collect(),
         started: stored.at,
-        updated: desk.bus.now(),
-        counts: Counts::default(),
         end: Some(end.clone()),
+        ..RunRecord::blank(run, desk.bus.now())
     };
     desk.report(record).await?;
     insist(|| desk.bus.end(end.clone())).await?;

@@ -302,6 +302,15 @@ pub struct RunRecord {
     pub end: Option<End>,
 }
 
+impl RunRecord {
+    /// What is known at `now` of a run that no coordinator has taken.
+    #[must_use]
+    pub fn blank(run: RunId, now: Timestamp) -> Self {
+        let (alt_id, title, counts) = (String::new(), String::new(), Counts::default());
+        Self { run, alt_id, title, started: now, updated: now, counts, end: None }
+    }
+}
+
 /// An attempt that a worker runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningAttempt {

@@ -14,10 +14,6 @@ use crate::settings::{Nkey, Settings};
 /// How long to wait for a server that is up but not ready.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// What a LAST of a fleet says of what its run would have survived. How many copies there are and
-/// when they reach the disk is the server's, and not asked here.
-pub(crate) const DURABILITY: &str = "JetStream streams; copies and sync as the server is set up";
-
 /// The two roads of a fleet: messages and bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Fleet {
@@ -64,6 +60,20 @@ pub(crate) fn how(settings: &Settings, patient: bool) -> Result<bus::nats::Setti
         lease: nats.lease,
         patient,
     })
+}
+
+/// What a LAST of a fleet says of what its run would have survived.
+///
+/// # Errors
+/// Exit 1 when the server does not tell.
+pub(crate) async fn durability(bus: &NatsBus) -> Result<String, Failure> {
+    loop {
+        match bus.durability().await {
+            Err(bus::Error::Unknown(why)) => warn!(why, "asking again what is promised"),
+            told => return told.map_err(|error| lost(&error)),
+        }
+        sleep(AGAIN).await;
+    }
 }
 
 fn seed_in(path: &Path) -> Result<String, Failure> {

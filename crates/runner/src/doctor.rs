@@ -75,7 +75,9 @@ async fn messages(
         let text = format!("the queues of this program's jobs, made when a role starts: {names}");
         found.push(Finding::note(text));
     }
-    found.push(Finding::note(format!("what a result would survive: {}", connection::DURABILITY)));
+    if let Ok(promise) = bus.durability().await {
+        found.push(Finding::note(format!("a run is kept {promise}")));
+    }
     parts
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
 use protocol::Timestamp;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::Error;
 
@@ -91,6 +91,8 @@ struct Shared {
     generation: watch::Sender<u64>,
     /// The server's clock less ours, milliseconds.
     offset: AtomicI64,
+    /// Whether a refusal is expected now, and no fault.
+    quiet: AtomicBool,
     /// What the server refused lately, the latest last; a change is news of another.
     denials: watch::Sender<VecDeque<String>>,
 }
@@ -101,6 +103,7 @@ impl Connection {
         let shared = Arc::new(Shared {
             generation: watch::Sender::new(0),
             offset: AtomicI64::new(0),
+            quiet: AtomicBool::new(false),
             denials: watch::Sender::default(),
         });
         let client = connect(settings, &shared).await?;
@@ -137,6 +140,14 @@ impl Connection {
     /// How many connections were made so far, as the reader of messages counts them.
     pub(crate) fn connects(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// Asks for what we may do without: that the server refuses it is no fault to be logged.
+    pub(crate) async fn quietly<T>(&self, ask: impl Future<Output = T>) -> T {
+        self.shared.quiet.store(true, Ordering::Relaxed);
+        let answer = ask.await;
+        self.shared.quiet.store(false, Ordering::Relaxed);
+        answer
     }
 
     /// What the server's clock shows.
@@ -271,7 +282,11 @@ fn note(shared: &Shared, event: Event) {
         Event::ServerError(ServerError::Other(text))
             if text.to_lowercase().contains("permissions") =>
         {
-            error!(reason = text, "the server refused");
+            if shared.quiet.load(Ordering::Relaxed) {
+                debug!(reason = text, "the server refused, as it may");
+            } else {
+                error!(reason = text, "the server refused");
+            }
             shared.denials.send_modify(|denials| {
                 if denials.len() == DENIALS {
                     denials.pop_front();

@@ -195,7 +195,6 @@ impl NatsBus {
                     );
                     return Err(Error::Refused(text));
                 }
-                // Clients and workers need not be allowed to look.
                 Err(Error::Refused(why)) => {
                     debug!(why, "the streams are not looked at");
                     return Ok(());

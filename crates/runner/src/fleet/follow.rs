@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alt::Alt;
-use protocol::{Counts, RunId, RunRecord, Timestamp};
+use protocol::{RunId, RunRecord, Timestamp};
 
 use super::{Fleet, lost};
 use crate::arguments::ProgressMode;
@@ -46,16 +46,9 @@ pub(super) async fn stay(
     let mode = if until.watch { until.progress } else { ProgressMode::Quiet };
     let view = match alt {
         Some(alt) => View::of_file(mode, settings.unicode, run, alt),
-        None => View::of_record(mode, settings.unicode, &blank(run)),
+        None => View::of_record(mode, settings.unicode, &RunRecord::blank(run, Timestamp::now())),
     };
     see_through(fleet, run, view, until.json).await
-}
-
-/// What is known of a run whose file is not.
-fn blank(run: RunId) -> RunRecord {
-    let now = Timestamp::now();
-    let (alt_id, title, counts) = (String::new(), String::new(), Counts::default());
-    RunRecord { run, alt_id, title, started: now, updated: now, counts, end: None }
 }
 
 async fn see_through(fleet: &Fleet, run: RunId, view: View, json: bool) -> Result<Exit, Failure> {

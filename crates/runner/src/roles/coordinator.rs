@@ -24,7 +24,7 @@ pub(crate) fn coordinator(
     role.play(async |fleet, shutdown| {
         let settings = coordinator::Settings {
             catalogue,
-            durability: connection::DURABILITY.to_owned(),
+            durability: connection::durability(&fleet.bus).await?,
             scratch: scratch.path().to_owned(),
             report_every: REPORT,
             metrics,
