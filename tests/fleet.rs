@@ -2,7 +2,6 @@
 //! see, question, stop, fetch and repeat it.
 
 mod again;
-mod rig;
 mod seeing;
 mod submitting;
 mod why;

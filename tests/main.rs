@@ -8,6 +8,7 @@ mod jobs;
 mod permissions;
 mod progress;
 mod purity;
+mod rig;
 mod roles;
 mod run;
 mod sizes;

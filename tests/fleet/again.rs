@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rig::{Rig, after, decided, sleep};
+use crate::rig::{Rig, after, decided, sleep};
 
 /// A task that completes once the file `flag` is there.
 fn flagged(rig: &Rig, id: &str) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rig::{Rig, after, decided, sleep};
+use crate::rig::{Rig, after, decided, sleep};
 
 #[test]
 fn a_watcher_who_comes_late_sees_the_past_first() {
@@ -33,6 +33,21 @@ fn a_watcher_who_comes_late_sees_the_past_first() {
     assert!(plain.line().ends_with("/last.json"));
     // Over, it is told at once.
     rig.call(&["watch", &run[24..], "--progress", "quiet"]).code(4);
+}
+
+#[test]
+fn a_run_that_nobody_has_taken_yet_is_watched_and_cancelled() {
+    let mut rig = Rig::new();
+    let (first, second) = (
+        rig.submit("one", &json!([decided("t", true)])),
+        rig.submit("two", &json!([sleep("t", 300)])),
+    );
+    let watch = rig.door.start(&["watch", &first, "--progress", "quiet"]);
+    rig.call(&["cancel", &second, "--reason", "enough"]).code(0);
+    rig.coordinator();
+    rig.worker(&[]);
+    watch.end(crate::door::LONG).code(0);
+    assert_eq!(rig.last(&second)["cancelled"], "enough");
 }
 
 #[test]

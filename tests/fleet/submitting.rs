@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::rig::{Rig, decided, file, repeat, sleep};
 use crate::door::{Door, LONG};
+use crate::rig::{Rig, decided, file, repeat, sleep};
 
 #[test]
 fn submit_and_wait_ends_as_run_does() {

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::rig::{Rig, after, decided, sleep};
+use crate::rig::{Rig, after, decided, sleep};
 
 #[test]
 fn why_names_the_worker_the_dependency_and_the_slots_that_are_missing() {

@@ -5,9 +5,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::servers::NatsServer;
 
-use super::site::{echo, file, sleep};
 use crate::door::{Done, Door, LONG, Running};
 use crate::permissions::{environment, password, shipped};
+use crate::rig::{echo, file, sleep};
 
 /// A server with the accounts that we ship, and a door for each role.
 struct Guarded {

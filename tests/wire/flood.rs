@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::enemy::{junk, stranger};
 use super::pack::{Pack, sourced, submission};
-use super::site::{Site, echo, file, sleep};
+use super::site::Site;
+use crate::rig::{echo, file, sleep};
 
 #[test]
 fn junk_in_place_of_a_submission_is_kept_aside_once() {

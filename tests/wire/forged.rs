@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::enemy::{junk, stranger};
 use super::pack::{started, verdict};
-use super::site::{Site, echo, sleep};
+use super::site::Site;
+use crate::rig::{echo, sleep};
 
 #[test]
 fn a_verdict_about_what_nobody_waits_for_changes_nothing() {

@@ -4,8 +4,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::site::{Site, sleep};
+use super::site::Site;
 use crate::door::{program, until};
+use crate::rig::sleep;
 
 /// A process of the program, killed when nobody holds it any more.
 struct Held(Child);

@@ -1,14 +1,14 @@
 //! A fleet with somebody on its wire who may say anything.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tests::servers::NatsServer;
 use tokio::runtime::Runtime;
 
-use crate::door::{Done, Door, LONG, Running};
+use crate::rig::{Rig, echo, repeat};
 
 /// Longer than any sweep, and as long as a lease here is over and a half.
 const QUIET: Duration = Duration::from_secs(5);
@@ -16,27 +16,34 @@ const QUIET: Duration = Duration::from_secs(5);
 /// A server with its streams, processes of a fleet, and a plain client.
 #[derive(Debug)]
 pub(super) struct Site {
-    pub(super) door: Door,
     runtime: Runtime,
     client: Client,
-    roles: Vec<Running>,
-    /// After its clients.
-    _server: NatsServer,
+    /// After the client of its server.
+    rig: Rig,
+}
+
+impl Deref for Site {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
+impl DerefMut for Site {
+    fn deref_mut(&mut self) -> &mut Rig {
+        &mut self.rig
+    }
 }
 
 impl Site {
     /// A fleet whose leases last two seconds, and nobody who works.
     #[track_caller]
     pub(super) fn bare() -> Self {
-        let server = NatsServer::start();
-        let mut door = Door::new();
-        door.set("RUNNER_NATS_URL", server.url());
-        door.set("RUNNER_STORE_URL", format!("file://{}", door.path("store").display()));
-        door.set("RUNNER_LEASE_SECONDS", "2");
-        door.call(&["doctor", "--fix"]).code(0);
+        let rig = Rig::with(&[("RUNNER_LEASE_SECONDS", "2")]);
         let runtime = Runtime::new().unwrap();
-        let client = runtime.block_on(async_nats::connect(server.url())).unwrap();
-        Self { door, runtime, client, roles: Vec::new(), _server: server }
+        let client = runtime.block_on(async_nats::connect(rig.url())).unwrap();
+        Self { runtime, client, rig }
     }
 
     /// The same with a coordinator and a worker.
@@ -46,14 +53,6 @@ impl Site {
         site.coordinator();
         site.worker(&[]);
         site
-    }
-
-    pub(super) fn coordinator(&mut self) {
-        self.roles.push(self.door.start(&["coordinator", "--health", "off"]));
-    }
-
-    pub(super) fn worker(&mut self, flags: &[&str]) {
-        self.roles.push(self.door.start(&[&["worker", "--health", "off"], flags].concat()));
     }
 
     /// Publishes, and waits until the server has it.
@@ -171,19 +170,6 @@ impl Site {
         self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
-    #[track_caller]
-    pub(super) fn call(&self, arguments: &[&str]) -> Done {
-        self.door.call(arguments)
-    }
-
-    /// Submits these tasks; the run.
-    #[track_caller]
-    pub(super) fn submit(&self, id: &str, tasks: &Value) -> String {
-        let name = format!("{id}.alt.json");
-        self.door.alt(&name, &file(id, tasks));
-        self.call(&["submit", &name]).code(0).stdout.trim_end().to_owned()
-    }
-
     /// A run of two tasks that are none of the enemy's business ends well.
     #[track_caller]
     pub(super) fn honest_run(&self, id: &str) {
@@ -192,46 +178,12 @@ impl Site {
         assert_eq!(self.last(&run)["status"], "success");
     }
 
-    /// Waits for the end of a run; its LAST.
-    #[track_caller]
-    pub(super) fn last(&self, run: &str) -> Value {
-        let mut path = String::new();
-        // Until a coordinator has taken it, nobody knows of it.
-        repeat(&format!("run {run} has ended"), || {
-            path = self.call(&["watch", run, "--progress", "quiet"]).stdout;
-            !path.is_empty()
-        });
-        let bytes = std::fs::read(path.trim_end()).unwrap();
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    /// Waits until `why` says this of a task.
-    #[track_caller]
-    pub(super) fn until_why(&self, run: &str, task: &str, text: &str) {
-        repeat(&format!("why {task}: {text}"), || {
-            self.call(&["why", run, task]).stdout.contains(text)
-        });
-    }
-
     /// Ends the fleet in order, and none of it has panicked. What it logged.
     #[track_caller]
     pub(super) fn end(mut self) -> String {
-        let mut logs = String::new();
-        for role in self.roles.drain(..) {
-            role.send(Signal::TERM);
-            logs.push_str(&role.end(LONG).stderr);
-        }
+        let logs = self.stop_all(Signal::TERM);
         assert!(!logs.contains("panicked") && !logs.contains("conductor died"), "{logs}");
         logs
-    }
-}
-
-/// Asks again and again until a condition holds that takes a call to know.
-#[track_caller]
-pub(super) fn repeat(what: &str, mut condition: impl FnMut() -> bool) {
-    let late = tokio::time::Instant::now() + LONG;
-    while !condition() {
-        assert!(tokio::time::Instant::now() < late, "after {LONG:?} it does not hold: {what}");
     }
 }
 
@@ -240,18 +192,4 @@ fn decoded(text: &str) -> String {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
     String::from_utf8(bytes).unwrap()
-}
-
-/// An ALT file of these tasks.
-pub(super) fn file(id: &str, tasks: &Value) -> Value {
-    json!({"id": id, "title": format!("The {id}"), "tasks": tasks})
-}
-
-pub(super) fn echo(id: &str) -> Value {
-    json!({"id": id, "description": "x", "job": "echo"})
-}
-
-/// A task that takes so many seconds.
-pub(super) fn sleep(id: &str, seconds: u32) -> Value {
-    json!({"id": id, "description": "x", "job": "sleep", "parameters": {"seconds": seconds}})
 }

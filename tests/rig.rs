@@ -9,8 +9,8 @@ use crate::door::{Done, Door, LONG, Running};
 
 /// A fleet. Its processes are killed when it goes.
 #[derive(Debug)]
-pub(super) struct Rig {
-    pub(super) door: Door,
+pub(crate) struct Rig {
+    pub(crate) door: Door,
     roles: Vec<Running>,
     /// After its clients.
     server: NatsServer,
@@ -19,9 +19,16 @@ pub(super) struct Rig {
 impl Rig {
     /// A server with its streams, and nobody who works.
     #[track_caller]
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more variables.
+    #[track_caller]
+    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
         let server = NatsServer::start();
         let mut door = Door::new();
+        variables.iter().for_each(|&(name, value)| door.set(name, value));
         door.set("RUNNER_NATS_URL", server.url());
         door.set("RUNNER_STORE_URL", format!("file://{}", door.path("store").display()));
         door.call(&["doctor", "--fix"]).code(0);
@@ -30,41 +37,44 @@ impl Rig {
 
     /// The same with a coordinator and a worker of so many slots.
     #[track_caller]
-    pub(super) fn working(slots: u32) -> Self {
+    pub(crate) fn working(slots: u32) -> Self {
         let mut rig = Self::new();
         rig.coordinator();
         rig.worker(&["--slots", &slots.to_string()]);
         rig
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.server.url()
     }
 
-    /// Ends all coordinators and workers.
-    pub(super) fn stop_all(&mut self, signal: Signal) {
+    /// Ends all coordinators and workers; what they logged.
+    #[track_caller]
+    pub(crate) fn stop_all(&mut self, signal: Signal) -> String {
+        let mut logs = String::new();
         for role in self.roles.drain(..) {
             role.send(signal);
-            role.end(LONG);
+            logs.push_str(&role.end(LONG).stderr);
         }
+        logs
     }
 
-    pub(super) fn coordinator(&mut self) {
+    pub(crate) fn coordinator(&mut self) {
         self.roles.push(self.door.start(&["coordinator", "--health", "off"]));
     }
 
-    pub(super) fn worker(&mut self, flags: &[&str]) {
+    pub(crate) fn worker(&mut self, flags: &[&str]) {
         self.roles.push(self.door.start(&[&["worker", "--health", "off"], flags].concat()));
     }
 
     #[track_caller]
-    pub(super) fn call(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn call(&self, arguments: &[&str]) -> Done {
         self.door.call(arguments)
     }
 
     /// Writes a file of these tasks, submits it, and returns the run.
     #[track_caller]
-    pub(super) fn submit(&self, id: &str, tasks: &Value) -> String {
+    pub(crate) fn submit(&self, id: &str, tasks: &Value) -> String {
         let name = format!("{id}.alt.json");
         self.door.alt(&name, &file(id, tasks));
         self.call(&["submit", &name]).code(0).line()
@@ -72,14 +82,14 @@ impl Rig {
 
     /// The run as `ls` tells it.
     #[track_caller]
-    pub(super) fn listed(&self, run: &str) -> Option<Value> {
+    pub(crate) fn listed(&self, run: &str) -> Option<Value> {
         let listed = self.call(&["ls", "--json"]).code(0).json();
         listed.as_array().unwrap().iter().find(|row| row["run"] == run).cloned()
     }
 
     /// Waits until `ls` says that the run stands so.
     #[track_caller]
-    pub(super) fn until(&self, run: &str, state: &str) {
+    pub(crate) fn until(&self, run: &str, state: &str) {
         repeat(&format!("run {run} is {state}"), || {
             self.listed(run).is_some_and(|row| row["state"] == state)
         });
@@ -87,7 +97,7 @@ impl Rig {
 
     /// Waits until `why` says this of a task.
     #[track_caller]
-    pub(super) fn until_why(&self, run: &str, task: &str, text: &str) {
+    pub(crate) fn until_why(&self, run: &str, task: &str, text: &str) {
         let mut said = String::new();
         repeat(&format!("why {task}: {text}"), || {
             let done = self.call(&["why", run, task]);
@@ -98,17 +108,21 @@ impl Rig {
 
     /// Waits for the end of a run; its LAST.
     #[track_caller]
-    pub(super) fn last(&self, run: &str) -> Value {
-        let watched = self.call(&["watch", run, "--progress", "quiet"]);
-        let path = watched.stdout.trim_end().to_owned();
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{error}: {watched:#?}"));
+    pub(crate) fn last(&self, run: &str) -> Value {
+        let mut path = String::new();
+        // One that any client published is known when a coordinator has taken it.
+        repeat(&format!("run {run} has ended"), || {
+            path = self.call(&["watch", run, "--progress", "quiet"]).stdout;
+            !path.is_empty()
+        });
+        let bytes = std::fs::read(path.trim_end()).unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }
 }
 
 /// Asks again and again until a condition holds that takes a call of the program to know.
 #[track_caller]
-pub(super) fn repeat(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn repeat(what: &str, mut condition: impl FnMut() -> bool) {
     let late = Instant::now() + LONG;
     while !condition() {
         assert!(Instant::now() < late, "after {LONG:?} it does not hold: {what}");
@@ -116,24 +130,29 @@ pub(super) fn repeat(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// An ALT file of these tasks.
-pub(super) fn file(id: &str, tasks: &Value) -> Value {
+pub(crate) fn file(id: &str, tasks: &Value) -> Value {
     json!({"id": id, "title": format!("The {id}"), "tasks": tasks})
 }
 
+/// A task that returns at once.
+pub(crate) fn echo(id: &str) -> Value {
+    json!({"id": id, "description": "x", "job": "echo"})
+}
+
 /// A task of the job `transform` that completes, or that fails at once.
-pub(super) fn decided(id: &str, completes: bool) -> Value {
+pub(crate) fn decided(id: &str, completes: bool) -> Value {
     let expression = if completes { "1" } else { "error(\"no\")" };
     json!({"id": id, "description": "x", "job": "transform", "retry_count": 0,
            "parameters": {"expression": expression}})
 }
 
 /// A task that takes so many seconds.
-pub(super) fn sleep(id: &str, seconds: u32) -> Value {
+pub(crate) fn sleep(id: &str, seconds: u32) -> Value {
     json!({"id": id, "description": "x", "job": "sleep", "parameters": {"seconds": seconds}})
 }
 
 /// The same after others.
-pub(super) fn after(mut task: Value, needed: &[&str]) -> Value {
+pub(crate) fn after(mut task: Value, needed: &[&str]) -> Value {
     task["dependencies"] = json!(needed);
     task
 }
@@ -141,7 +160,7 @@ pub(super) fn after(mut task: Value, needed: &[&str]) -> Value {
 impl Done {
     /// The one line of standard output.
     #[track_caller]
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let lines: Vec<_> = self.stdout.lines().collect();
         let [line] = lines[..] else {
             panic!("one line was expected: {self:#?}");
