@@ -12,6 +12,7 @@ mod direct;
 mod durability;
 mod follow;
 mod offers;
+mod pace;
 mod publish;
 mod queues;
 mod recorder;
@@ -37,6 +38,7 @@ pub use self::soft::{NatsBeats, NatsQuestions, NatsStops};
 
 use self::connect::Connection;
 use self::desk::Desk;
+use self::pace::Pace;
 use self::queues::Counter;
 use self::recorder::Recorder;
 use crate::{Accepted, Bus, Error, Recorded};
@@ -51,6 +53,8 @@ pub struct NatsBus {
 #[derive(Debug)]
 struct Shared {
     recorder: Recorder,
+    /// How offers go.
+    offers: Pace,
     lease: Duration,
     /// One counter for each list of queues that a worker here serves.
     counters: Mutex<HashMap<Vec<String>, Arc<Counter>>>,
@@ -81,6 +85,7 @@ impl NatsBus {
         let recorder = Recorder::open(connection.clone());
         let shared = Shared {
             recorder,
+            offers: Pace::default(),
             lease: settings.lease,
             counters: Mutex::default(),
             submissions: OnceCell::new(),

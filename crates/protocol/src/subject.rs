@@ -51,6 +51,12 @@ pub fn owner(run: RunId) -> String {
     format!("own.{run}")
 }
 
+/// What stays right behind the owner record of a run: `own.<run>-guard`.
+#[must_use]
+pub fn owner_guard(run: RunId) -> String {
+    format!("own.{run}-guard")
+}
+
 /// Where an offer is stored: `task.<queue>.<priority>.<run>.<task>.<attempt>`.
 #[must_use]
 pub fn offer(queue: &str, priority: Priority, key: &AttemptKey) -> String {

@@ -50,13 +50,6 @@ impl Connection {
         messages: Vec<Message>,
     ) -> Result<Result<Published, Fault>, Error> {
         let count = messages.len();
-        if count == 1 {
-            let mut messages = messages;
-            let Some(Message { subject, headers, body }) = messages.pop() else {
-                return Ok(Ok(Published { seq: 0 }));
-            };
-            return self.publish(&subject, headers, body).await;
-        }
         // An inbox is named by a random word, and so is a batch: at most 64 bytes.
         let inbox = self.client.new_inbox();
         let batch = inbox.rsplit('.').next().unwrap_or_default();

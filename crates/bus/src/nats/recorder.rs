@@ -1,8 +1,8 @@
-//! Storing verdicts: each by itself while the server keeps up, together when it does not.
+//! Storing verdicts: each as it comes while the server keeps up, several at once when it does not.
 //!
-//! A verdict is sent as it comes. When many are on their way already, because the disk is forced at
-//! every write or the server is busy, those that come meanwhile wait and go as one batch: forced once
-//! for all. So nobody waits for company, and nobody waits for a slow disk alone.
+//! When many are on their way already, those that come meanwhile wait and go at the same time, by
+//! themselves or as one batch: see [`super::pace`]. So nobody waits for company, and nobody waits for
+//! a slow disk alone.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::api::EXPECTED_SEQUENCE;
 use super::connect::Connection;
+use super::pace::{Pace, Way};
 use super::publish::{BATCH_BYTES, Message};
 use crate::{Error, Recorded};
 
-/// Verdicts on their way by themselves before others wait for them.
-const SINGLES: usize = 48;
+/// Sends on their way before verdicts wait for them.
+const SENDS: usize = 48;
 
-/// Verdicts that go together at most: a larger batch only makes its first one wait.
+/// As how many a send counts where batches are faster: the fewer at once, the larger they are.
+const HEAVY: u32 = 12;
+
+/// Verdicts that go at once at most: more only make the first one wait.
 const TOGETHER: usize = 512;
-
-/// Fewer than this go by themselves all the same: a batch costs the server more than a few messages.
-const WORTHWHILE: usize = 16;
 
 type Answer = Result<Recorded, Error>;
 
@@ -57,31 +58,34 @@ impl Recorder {
 
 /// Takes what waits and sends it, until nobody can hand in any more.
 async fn record(connection: Connection, mut waiting: mpsc::Receiver<Entry>) {
-    let singles = Arc::new(Semaphore::new(SINGLES));
+    let sends = Arc::new(Semaphore::new(SENDS));
+    let pace = Arc::new(Pace::default());
     while let Some(first) = waiting.recv().await {
         // While this waits for a place, others come in behind the first one.
-        let Ok(place) = Arc::clone(&singles).acquire_owned().await else {
+        let places = if pace.way() == Way::Together { HEAVY } else { 1 };
+        let Ok(place) = Arc::clone(&sends).acquire_many_owned(places).await else {
             return;
         };
         let mut bytes = first.body.len();
         let mut entries = vec![first];
-        if singles.available_permits() == 0 {
+        if sends.available_permits() == 0 {
             while entries.len() < TOGETHER && bytes < BATCH_BYTES {
                 let Ok(entry) = waiting.try_recv() else { break };
                 bytes += entry.body.len();
                 entries.push(entry);
             }
         }
-        let connection = connection.clone();
+        let (connection, pace) = (connection.clone(), Arc::clone(&pace));
         tokio::spawn(async move {
-            store(&connection, entries).await;
+            store(&connection, &pace, entries).await;
             drop(place);
         });
     }
 }
 
-async fn store(connection: &Connection, entries: Vec<Entry>) {
-    if entries.len() >= WORTHWHILE {
+async fn store(connection: &Connection, pace: &Pace, entries: Vec<Entry>) {
+    let turn = pace.begin(entries.len());
+    if turn.way == Way::Together {
         let messages = entries.iter().map(|entry| Message {
             subject: entry.subject.clone(),
             headers: expected_none(),

@@ -96,6 +96,7 @@ impl NatsBus {
         let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
         // The owner record first: then no late coordinator can add an offer behind the purge.
         self.purge("TASKS", &subject::owner(end.run)).await?;
+        self.purge("TASKS", &subject::owner_guard(end.run)).await?;
         self.purge("TASKS", &subject::offers(end.run)).await?;
         for pattern in subject::forgotten(end.run) {
             self.purge("RUN", &pattern).await?;
