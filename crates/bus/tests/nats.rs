@@ -10,16 +10,7 @@ use tests::servers::NatsServer;
 const LEASE: Duration = Duration::from_secs(2);
 
 fn settings(server: &NatsServer) -> Settings {
-    Settings {
-        url: server.url(),
-        name: "test".to_owned(),
-        credentials: None,
-        nkey: None,
-        ca: None,
-        inbox: None,
-        lease: LEASE,
-        patient: false,
-    }
+    Settings::new(server.url(), LEASE)
 }
 
 #[tokio::test(flavor = "multi_thread")]

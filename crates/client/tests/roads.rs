@@ -135,16 +135,7 @@ async fn one_file_has_one_last_on_either_road() {
     let local = run_on(LocalBus::default(), &folder.path().join("local")).await;
     assert!(MOST.swap(0, Ordering::SeqCst) <= 2, "the limit of the local road");
     let server = NatsServer::start();
-    let settings = Settings {
-        url: server.url(),
-        name: "test".to_owned(),
-        credentials: None,
-        nkey: None,
-        ca: None,
-        inbox: None,
-        lease: Duration::from_secs(2),
-        patient: false,
-    };
+    let settings = Settings::new(server.url(), Duration::from_secs(2));
     NatsBus::open(&settings).await.unwrap().provision(true).await.unwrap();
     let bus = NatsBus::connect(&settings).await.unwrap();
     let fleet = run_on(bus, &folder.path().join("fleet")).await;

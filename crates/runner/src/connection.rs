@@ -51,14 +51,12 @@ pub(crate) fn how(settings: &Settings, patient: bool) -> Result<bus::nats::Setti
         Some(Nkey::File(path)) => Some(seed_in(path)?),
     };
     Ok(bus::nats::Settings {
-        url: nats.url.clone(),
-        name: "runner".to_owned(),
         credentials: nats.credentials.clone(),
         nkey,
         ca: nats.ca.clone(),
         inbox: nats.inbox.clone(),
-        lease: nats.lease,
         patient,
+        ..bus::nats::Settings::new(nats.url.clone(), nats.lease)
     })
 }
 

@@ -20,7 +20,10 @@ use crate::arguments::ConnectionFlags;
 use crate::exit::Failure;
 
 /// Where a server is looked for when nobody says where it is.
-const NATS_URL: &str = "nats://127.0.0.1:4222";
+pub(crate) const NATS_URL: &str = "nats://127.0.0.1:4222";
+
+/// The port of that place.
+pub(crate) const NATS_PORT: u16 = 4222;
 
 /// Seconds a lease may last: shorter ones end under load, longer ones hide a dead worker.
 const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 2..=3600;

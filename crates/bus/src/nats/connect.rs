@@ -55,6 +55,23 @@ pub struct Settings {
     pub patient: bool,
 }
 
+impl Settings {
+    /// A server that asks nobody who they are, and that is there already.
+    #[must_use]
+    pub fn new(url: impl Into<String>, lease: Duration) -> Self {
+        Self {
+            url: url.into(),
+            name: "runner".to_owned(),
+            credentials: None,
+            nkey: None,
+            ca: None,
+            inbox: None,
+            lease,
+            patient: false,
+        }
+    }
+}
+
 impl fmt::Debug for Settings {
     /// Without what must not be read by others: an address may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

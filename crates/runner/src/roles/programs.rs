@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
-use crate::settings::Settings;
+use crate::settings::{NATS_PORT, Settings};
 use crate::source::shown;
 
 const NATS_SERVER: &str = "nats-server";
@@ -31,9 +31,10 @@ pub(super) fn nats_server(flag: Option<&Path>, settings: &Settings) -> Result<Pa
     found.ok_or_else(|| Failure::usage(format!("no {NATS_SERVER} is found"), HELP))
 }
 
-/// A port of this machine that was free a moment ago.
+/// A port of this machine that was free a moment ago: where everybody looks for a server, or any.
 pub(super) fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    Ok(listen(NATS_PORT).or_else(|_| listen(0))?.local_addr()?.port())
 }
 
 /// The configuration of a server for this machine alone, which keeps what it acknowledged through

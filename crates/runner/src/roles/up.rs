@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::roles::children::{Group, Program, Running};
 use crate::roles::{LEAVE, listen, programs, runtime};
-use crate::settings::{Health, Settings};
+use crate::settings::{Health, NATS_URL, Settings};
 use crate::source::shown;
 
 /// How long a server may take until it answers, also on a busy machine.
@@ -236,7 +236,8 @@ fn tell(
     );
     text.push_str(&format!("results      {store}\n"));
     text.push_str(&format!("logs         {}\n", shown(&place.folder)));
-    text.push_str(&format!("submit with  runner submit --nats-url {url} FILE\n"));
+    let flag = if url == NATS_URL { String::new() } else { format!("--nats-url {url} ") };
+    text.push_str(&format!("submit with  runner submit {flag}FILE\n"));
     text.push_str("stop with    Ctrl-C\n");
     output::result(&text)
 }
