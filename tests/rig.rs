@@ -59,6 +59,15 @@ impl Rig {
         logs
     }
 
+    /// Sends a signal to the role that was started as this one, from 0.
+    pub(crate) fn signal(&self, role: usize, signal: Signal) {
+        self.roles[role].send(signal);
+    }
+
+    pub(crate) fn server(&self) -> &NatsServer {
+        &self.server
+    }
+
     pub(crate) fn coordinator(&mut self) {
         self.roles.push(self.door.start(&["coordinator", "--health", "off"]));
     }

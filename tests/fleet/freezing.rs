@@ -1,0 +1,86 @@
+//! Who is frozen past its lease is as good as dead, and does no harm when it is thawed.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, after, echo, sleep};
+
+/// A fleet with the shortest lease: who is silent for two seconds has lost what it held.
+fn rig() -> Rig {
+    Rig::with(&[("RUNNER_LEASE_SECONDS", "2")])
+}
+
+fn two_and_one() -> Value {
+    json!([sleep("a", 3), sleep("b", 3), after(echo("c"), &["a", "b"])])
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test waits on its own thread, without a runtime")]
+fn pass(seconds: u64) {
+    std::thread::sleep(Duration::from_secs(seconds));
+}
+
+/// The run has ended well, its LAST holds, and these workers did its tasks.
+#[track_caller]
+fn ended_well(rig: &Rig, run: &str, worker: &str) {
+    let last = rig.last(run);
+    assert_eq!(last["status"], "success", "{last:#}");
+    for (task, result) in last["task_results"].as_object().unwrap() {
+        let attempts = result["attempts"].as_array().unwrap();
+        assert_eq!((attempts.len(), &attempts[0]["worker"]), (1, &json!(worker)), "{task}");
+    }
+    rig.call(&["verify", run]).code(0);
+}
+
+#[test]
+fn the_tasks_of_a_frozen_worker_are_done_by_another_once() {
+    let mut rig = rig();
+    rig.coordinator();
+    rig.worker(&["--id", "cold", "--slots", "2"]);
+    let run = rig.submit("w", &two_and_one());
+    rig.until_why(&run, "a", "running on cold");
+    rig.until_why(&run, "b", "running on cold");
+    rig.worker(&["--id", "warm"]);
+    rig.signal(1, Signal::STOP);
+    rig.until_why(&run, "a", "running on warm");
+    rig.until_why(&run, "b", "running on warm");
+    // It wakes up beside the one who has its tasks now, and with all its timers over.
+    rig.signal(1, Signal::CONT);
+    ended_well(&rig, &run, "warm");
+    rig.stop_all(Signal::TERM);
+}
+
+#[test]
+fn the_run_of_a_frozen_coordinator_is_taken_over_and_stays_so() {
+    let mut rig = rig();
+    rig.coordinator();
+    rig.worker(&["--id", "w"]);
+    let run = rig.submit("c", &two_and_one());
+    rig.until_why(&run, "a", "running on w");
+    rig.coordinator();
+    rig.signal(0, Signal::STOP);
+    ended_well(&rig, &run, "w");
+    // Thawed, it finds that the run has another owner, and conducts others.
+    rig.signal(0, Signal::CONT);
+    rig.signal(2, Signal::STOP);
+    let next = rig.submit("d", &json!([echo("a")]));
+    ended_well(&rig, &next, "w");
+    rig.signal(2, Signal::CONT);
+    assert!(!rig.stop_all(Signal::TERM).contains("ERROR"));
+}
+
+#[test]
+fn a_frozen_server_is_waited_for() {
+    let mut rig = rig();
+    rig.coordinator();
+    rig.worker(&[]);
+    let run = rig.submit("s", &two_and_one());
+    rig.until_why(&run, "a", "running on ");
+    rig.server().pause();
+    pass(4);
+    rig.server().resume();
+    assert_eq!(rig.last(&run)["status"], "success");
+    rig.call(&["verify", &run]).code(0);
+    rig.stop_all(Signal::TERM);
+}
