@@ -12,8 +12,9 @@ fn rig() -> Rig {
     Rig::with(&[("RUNNER_LEASE_SECONDS", "2")])
 }
 
-fn two_and_one() -> Value {
-    json!([sleep("a", 3), sleep("b", 3), after(echo("c"), &["a", "b"])])
+/// Two tasks of so many seconds, and one after them.
+fn two_and_one(seconds: u32) -> Value {
+    json!([sleep("a", seconds), sleep("b", seconds), after(echo("c"), &["a", "b"])])
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test waits on its own thread, without a runtime")]
@@ -38,7 +39,7 @@ fn the_tasks_of_a_frozen_worker_are_done_by_another_once() {
     let mut rig = rig();
     rig.coordinator();
     rig.worker(&["--id", "cold", "--slots", "2"]);
-    let run = rig.submit("w", &two_and_one());
+    let run = rig.submit("w", &two_and_one(6));
     rig.until_why(&run, "a", "running on cold");
     rig.until_why(&run, "b", "running on cold");
     rig.worker(&["--id", "warm"]);
@@ -56,7 +57,7 @@ fn the_run_of_a_frozen_coordinator_is_taken_over_and_stays_so() {
     let mut rig = rig();
     rig.coordinator();
     rig.worker(&["--id", "w"]);
-    let run = rig.submit("c", &two_and_one());
+    let run = rig.submit("c", &two_and_one(3));
     rig.until_why(&run, "a", "running on w");
     rig.coordinator();
     rig.signal(0, Signal::STOP);
@@ -75,7 +76,7 @@ fn a_frozen_server_is_waited_for() {
     let mut rig = rig();
     rig.coordinator();
     rig.worker(&[]);
-    let run = rig.submit("s", &two_and_one());
+    let run = rig.submit("s", &two_and_one(3));
     rig.until_why(&run, "a", "running on ");
     rig.server().pause();
     pass(4);
