@@ -78,7 +78,7 @@ async fn go(
         queues: alt.file().tasks.iter().filter_map(|task| task.queue.clone()).collect(),
     };
     let out = local.out.clone();
-    let interrupts = Interrupts::listen()
+    let mut interrupts = Interrupts::listen()
         .map_err(|error| Failure::fault(format!("signals cannot be heard: {error}")))?;
     let fleet = LocalFleet::start(Arc::new(registry), local).map_err(|error| {
         let help = "name a folder that can be written with --out or RUNNER_OUTPUT_DIR";
@@ -92,12 +92,16 @@ async fn go(
     let lost = |error: bus::Error| Failure::fault(format!("the run was lost: {error}"));
     let submitted = fleet.client().submit(fleet.store(), request).await;
     submitted.map_err(|error| Failure::fault(format!("the run was lost: {error}")))?;
-    let watched = watch(fleet.client(), run, view, (interrupts, OnInterrupt::Cancel)).await;
+    let watched = watch(fleet.client(), run, view, (&mut interrupts, OnInterrupt::Cancel)).await;
     let Some(Watched { end, counts, interrupted }) = watched.map_err(lost)? else {
         return Ok(Exit::Interrupted);
     };
     let last = fleet.store().locate(&end.last_key);
-    fleet.stop().await;
+    tokio::select! {
+        () = fleet.stop() => {}
+        // What was cancelled before it was known to run may still be about to end; the LAST is there.
+        () = interrupts.next() => {}
+    }
     tell(arguments.json, &end, &last, counts)?;
     Ok(if interrupted { Exit::Interrupted } else { exit_of(end.status) })
 }

@@ -52,10 +52,10 @@ pub(super) async fn stay(
 }
 
 async fn see_through(fleet: &Fleet, run: RunId, view: View, json: bool) -> Result<Exit, Failure> {
-    let interrupts = Interrupts::listen()
+    let mut interrupts = Interrupts::listen()
         .map_err(|error| Failure::fault(format!("signals cannot be heard: {error}")))?;
     let is_quiet = view.is_quiet();
-    let watched = watch_run(&fleet.client, run, view, (interrupts, OnInterrupt::Leave)).await;
+    let watched = watch_run(&fleet.client, run, view, (&mut interrupts, OnInterrupt::Leave)).await;
     let Some(Watched { end, counts, .. }) = watched.map_err(|error| lost(&error))? else {
         if is_quiet {
             output::say(&format!("the run goes on; `runner cancel {run}` stops it\n"));

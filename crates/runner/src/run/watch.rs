@@ -38,7 +38,7 @@ pub(crate) async fn watch<B: Bus>(
     client: &Client<B>,
     run: RunId,
     mut view: View,
-    (mut interrupts, on_interrupt): (Interrupts, OnInterrupt),
+    (interrupts, on_interrupt): (&mut Interrupts, OnInterrupt),
 ) -> Result<Option<Watched>, bus::Error> {
     let begun = Instant::now();
     let mut follow = followed(client, run, &view).await?;
