@@ -21,8 +21,10 @@ fmt-check:
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Run every test; the examples in the docs first, so that the last lines are the summary. The tests
-# of the command line run the program, so it is built before them.
+# The examples in the docs first, so that the last lines are the summary. The tests of the command
+# line run the program, so it is built before them.
+
+# Run every test.
 test: doctest
     cargo build --package runner --locked
     {{ tester }} --workspace --locked
@@ -48,6 +50,21 @@ bench WHAT="parts":
 # Build the pages of the crates; a broken link fails.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Fail on a dependency that deploy/deny.toml does not allow; `just deny advisories` asks the network.
+deny *CHECKS="licenses bans sources": (cargo-tool "cargo-deny" "0.20.2")
+    .tools/cargo/bin/cargo-deny --config deploy/deny.toml check {{ CHECKS }}
+
+# Write what the program is made of to target/runner.cdx.json (CycloneDX).
+sbom: (cargo-tool "cargo-cyclonedx" "0.5.9")
+    .tools/cargo/bin/cargo-cyclonedx cyclonedx --quiet --format json --no-build-deps
+    mv crates/runner/runner.cdx.json target/
+    find crates tests -name '*.cdx.json' -delete
+
+# Build a tool of cargo's once, which takes minutes.
+[private]
+cargo-tool NAME VERSION:
+    test -x .tools/cargo/bin/{{ NAME }} || cargo install --quiet --locked --root .tools/cargo {{ NAME }}@{{ VERSION }}
 
 # All that a change must pass, cheapest first, tests last.
 ci: fmt-check lint doc purity test
