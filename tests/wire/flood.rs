@@ -39,7 +39,7 @@ fn junk_in_place_of_a_submission_is_kept_aside_once() {
 }
 
 #[test]
-fn a_submission_of_a_file_that_is_not_there_does_not_come_again_for_ever() {
+fn a_submission_that_no_try_can_mend_does_not_come_again_for_ever() {
     let site = Site::working();
     let missing = |key: &str| {
         Pack::Map(vec![(
@@ -57,17 +57,25 @@ fn a_submission_of_a_file_that_is_not_there_does_not_come_again_for_ever() {
         ("last_key", Pack::text("no/last.json")),
         ("last_sha256", Pack::text("00")),
     ]);
-    let inline = Pack::Map(vec![("inline", Pack::Bytes(alt))]);
+    let inline = || Pack::Map(vec![("inline", Pack::Bytes(alt.clone()))]);
     let bodies = [
         sourced(&stranger(0), missing("alt/nothing"), None),
         sourced(&stranger(1), missing("../../etc/passwd"), None),
         sourced(&stranger(2), missing(""), None),
-        sourced(&stranger(3), inline, Some(reuse)),
+        sourced(&stranger(3), inline(), Some(reuse)),
+        sourced(&stranger(4), inline(), None),
     ];
+    // Nobody can store another end in the place of this one.
+    assert!(site.store(&format!("run.{}.end", stranger(4)), b"junk"));
     for (number, body) in bodies.iter().enumerate() {
         assert!(site.store(&format!("alt.submit.2.{}", stranger(number)), body));
     }
+    for number in 0..4 {
+        let last = site.last(&stranger(number));
+        assert_eq!(last["refused"][0]["code"], "SUBMISSION", "{last:#}");
+    }
     site.honest_run("after");
+    site.quarantined(bodies.len());
     site.is_quiet();
     site.end();
 }
@@ -75,8 +83,7 @@ fn a_submission_of_a_file_that_is_not_there_does_not_come_again_for_ever() {
 #[test]
 fn junk_in_place_of_an_offer_ends_its_attempt_and_is_kept_aside_once() {
     let site = Site::working();
-    let live = site.submit("live", &json!([sleep("t", 8)]));
-    site.until_why(&live, "t", "running on ");
+    let live = site.live(&json!([sleep("t", 8)]));
     let mut count = 0;
     for (number, (what, body)) in junk().into_iter().enumerate() {
         let subject = format!("task.default.{}.{}.0.1", number % 4, stranger(number));
@@ -105,8 +112,7 @@ fn junk_in_place_of_an_offer_ends_its_attempt_and_is_kept_aside_once() {
 #[test]
 fn junk_beside_a_run_is_passed_over() {
     let site = Site::working();
-    let live = site.submit("live", &json!([sleep("t", 8)]));
-    site.until_why(&live, "t", "running on ");
+    let live = site.live(&json!([sleep("t", 8)]));
     let before = site.messages("QUARANTINE");
     for (number, (_, body)) in junk().into_iter().enumerate() {
         let stranger = stranger(number);

@@ -46,8 +46,7 @@ fn a_verdict_about_what_nobody_waits_for_changes_nothing() {
 #[test]
 fn the_first_verdict_of_an_attempt_stands() {
     let site = Site::working();
-    let live = site.submit("live", &json!([sleep("t", 3)]));
-    site.until_why(&live, "t", "running on ");
+    let live = site.live(&json!([sleep("t", 3)]));
     let place = format!("run.{live}.res.default.0.1");
     assert!(site.store(&place, &verdict(&live, 0, 1, "\"first\"")));
     assert!(!site.store(&place, &verdict(&live, 0, 1, "\"second\"")));
@@ -111,8 +110,7 @@ fn a_verdict_that_comes_before_its_attempt_does_not_hold_up_the_run() {
 fn a_request_to_cancel_that_cannot_be_read_does_not_keep_others_from_cancelling() {
     let site = Site::working();
     for (what, body) in [("empty", &b""[..]), ("junk", b"junk"), ("later", &[2, 0x80])] {
-        let live = site.submit("live", &json!([sleep("t", 300)]));
-        site.until_why(&live, "t", "running on ");
+        let live = site.live(&json!([sleep("t", 300)]));
         assert!(site.store(&format!("run.{live}.ctl"), body), "{what}");
         site.call(&["cancel", &live, "--reason", "enough"]);
         assert_eq!(site.last(&live)["status"], "failure", "{what}");
@@ -149,8 +147,7 @@ fn what_is_repeated_under_a_forged_place_is_found_out() {
 #[test]
 fn forged_headers_and_odd_addresses_for_answers_do_no_harm() {
     let site = Site::working();
-    let live = site.submit("live", &json!([sleep("t", 6)]));
-    site.until_why(&live, "t", "running on ");
+    let live = site.live(&json!([sleep("t", 6)]));
     let stranger = stranger(5);
     for (name, value) in [
         ("Nats-Rollup", "all"),

@@ -170,6 +170,14 @@ impl Site {
         self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
+    /// Submits these tasks and waits until the first of them runs; the run.
+    #[track_caller]
+    pub(super) fn live(&self, tasks: &Value) -> String {
+        let run = self.submit("live", tasks);
+        self.until_why(&run, tasks[0]["id"].as_str().unwrap(), "running on ");
+        run
+    }
+
     /// A run of two tasks that are none of the enemy's business ends well.
     #[track_caller]
     pub(super) fn honest_run(&self, id: &str) {

@@ -200,8 +200,8 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// Puts offers of one run on their queues; one that is there already stays as it is.
     ///
     /// # Errors
-    /// Some of the offers may be there all the same; all are to be dispatched again.
-    /// [`Error::Fenced`] when `epoch` is not the run's newest: then none is there by this call.
+    /// [`Error::Fenced`] when `epoch` is not the run's newest. After any error some of the offers may
+    /// be there all the same: whoever owns the run dispatches them again.
     fn dispatch(
         &self,
         epoch: Epoch,
