@@ -189,7 +189,7 @@ async fn a_limit_is_changed_while_offers_wait<B: Bus>(bus: &B) {
     let second = soon("the new seat", bus.claim(&queues)).await;
     soon("fewer seats", bus.declare(&BTreeMap::from([("q".to_owned(), Some(1))]))).await;
     soon("ack", second.ack()).await;
-    let lease = first.lease();
+    let lease = first.lease().length;
     soon("ack", first.ack()).await;
     // Who sat there may sit there for a while; after a lease nobody does.
     tokio::time::sleep(lease).await;
@@ -203,7 +203,7 @@ async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
     soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
-    let lease = claim.lease();
+    let lease = claim.lease().length;
     drop(claim);
     never("a dead worker's offer before its lease is over", bus.claim(&queues)).await;
     let again = timeout(lease + SOON, bus.claim(&queues)).await;
@@ -217,7 +217,7 @@ async fn deaths_are_counted_and_hand_backs_are_not<B: Bus>(bus: &B) {
     soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
-    let lease = claim.lease();
+    let lease = claim.lease().length;
     drop(claim);
     tokio::time::sleep(lease + QUIET).await;
     for lost in 1..=2 {
@@ -246,11 +246,11 @@ async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
     for _ in 0..4 {
-        tokio::time::sleep(claim.lease() / 2).await;
+        tokio::time::sleep(claim.lease().length / 2).await;
         soon("extend", claim.extend()).await;
     }
     never("a live worker's offer", bus.claim(&queues)).await;
-    tokio::time::sleep(claim.lease() * 2).await;
+    tokio::time::sleep(claim.lease().length * 2).await;
     let late = claim.extend().await;
     assert!(matches!(late, Err(Error::LeaseLost)), "a dead lease was renewed: {late:?}");
 }

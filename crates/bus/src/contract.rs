@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::Future;
-use std::time::Duration;
 
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
     RunRecord, Started, Stored, Submission, Timestamp, Verdict,
 };
+
+use crate::lease::Lease;
 
 /// What went wrong, as a decision for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -91,8 +92,8 @@ pub trait RunClaim: Send + Sync + 'static {
     /// # Errors
     /// [`Error::LeaseLost`] once it ran out.
     fn extend(&self) -> impl Future<Output = Result<(), Error>> + Send;
-    /// How long the lease lasts from a confirmed claim or [`RunClaim::extend`].
-    fn lease(&self) -> Duration;
+    /// The lease as it was last confirmed, by the claim or by [`RunClaim::extend`].
+    fn lease(&self) -> Lease;
     /// The run is over: forget the submission.
     fn ack(self) -> impl Future<Output = Result<(), Error>> + Send;
     /// Hands the submission back, at once available to others.
@@ -106,8 +107,8 @@ pub trait Claim: Send + Sync + 'static {
     fn offer(&self) -> &Offer;
     /// How often this offer was handed out, from 1; above 1 a verdict may already be stored.
     fn deliveries(&self) -> u32;
-    /// How long the lease lasts from a confirmed claim or [`Claim::extend`].
-    fn lease(&self) -> Duration;
+    /// The lease as it was last confirmed, by the claim or by [`Claim::extend`].
+    fn lease(&self) -> Lease;
     /// Whether nobody needs the attempt any more: it has a verdict, or its run has ended.
     fn is_decided(&self) -> impl Future<Output = Result<bool, Error>> + Send;
     /// How many workers began this attempt and were never heard of again. The first one who was

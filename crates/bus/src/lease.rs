@@ -2,26 +2,61 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::Error;
+
+/// The right to hold something for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// How long it lasts from when it began or was renewed.
+    pub length: Duration,
+    /// When that was, or earlier: nobody may hold what may be another's.
+    pub since: Instant,
+}
+
+impl Lease {
+    /// A lease that begins now.
+    #[must_use]
+    pub fn new(length: Duration) -> Self {
+        Self { length, since: Instant::now() }
+    }
+
+    /// The same, renewed at `since`.
+    #[must_use]
+    pub const fn renewed(self, since: Instant) -> Self {
+        Self { since, ..self }
+    }
+
+    /// When whoever holds it lets go: a tenth before another may have it.
+    #[must_use]
+    pub fn end(&self) -> Instant {
+        self.since + (self.length - self.length / 10)
+    }
+
+    /// Whether another may have it, now or any moment.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.end()
+    }
+}
 
 /// Does `work` under a lease that `extend` renews; `None` when the lease ran out first.
 ///
 /// The deadline moves only with a *confirmed* heartbeat, counted from when it was sent, and a tenth
 /// of the lease is kept back: work is dropped before anybody else can be given the same.
 pub async fn keep<T, F>(
-    lease: Duration,
+    lease: Lease,
     extend: impl Fn() -> F,
     work: impl Future<Output = T>,
 ) -> Option<T>
 where
     F: Future<Output = Result<(), Error>>,
 {
-    let safe = lease - lease / 10;
-    let mut end = Instant::now() + safe;
+    let mut end = lease.end();
     // The claim was the first word. (An `interval` would tick at once, which takes a millisecond.)
-    let mut heartbeat = interval_at(Instant::now() + lease / 3, lease / 3);
+    let mut heartbeat = interval_at(lease.since + lease.length / 3, lease.length / 3);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(work);
     loop {
         tokio::select! {
@@ -32,15 +67,16 @@ where
             _ = heartbeat.tick() => {
                 let sent = Instant::now();
                 tokio::select! {
+                    biased;
+                    () = sleep_until(end) => return None,
+                    // A heartbeat that hangs must not hold the work, or its end, up.
+                    done = &mut work => return Some(done),
                     extended = extend() => match extended {
-                        Ok(()) => end = sent + safe,
+                        Ok(()) => end = lease.renewed(sent).end(),
                         Err(Error::LeaseLost) => return None,
                         // The next heartbeat may come through before the end.
                         Err(_) => {}
                     },
-                    // A heartbeat that hangs must not hold the work, or its end, up.
-                    done = &mut work => return Some(done),
-                    () = sleep_until(end) => return None,
                 }
             }
         }
@@ -88,7 +124,7 @@ mod tests {
             sleep(Duration::from_secs(600)).await;
             7
         };
-        assert_eq!(keep(LEASE, || extend(Road::Answers), work).await, Some(7));
+        assert_eq!(keep(Lease::new(LEASE), || extend(Road::Answers), work).await, Some(7));
     }
 
     #[tokio::test(start_paused = true)]
@@ -101,15 +137,26 @@ mod tests {
                 std::future::pending::<()>().await;
             };
             let begun = Instant::now();
-            assert_eq!(keep(LEASE, || extend(road), work).await, None);
+            assert_eq!(keep(Lease::new(LEASE), || extend(road), work).await, None);
             assert!(dropped.load(Ordering::SeqCst));
             assert_eq!(begun.elapsed().as_secs(), 9, "of a lease of ten");
         }
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_old_when_it_comes_ends_all_the_sooner() {
+        let lease = Lease::new(LEASE);
+        sleep(Duration::from_secs(6)).await;
+        let begun = Instant::now();
+        let work = std::future::pending::<()>();
+        assert_eq!(keep(lease, || extend(Road::Refuses), work).await, None);
+        assert_eq!(begun.elapsed().as_secs(), 3, "of a lease of ten that is six old");
+        assert!(lease.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn work_that_ends_while_a_heartbeat_hangs_has_ended() {
         let work = sleep(Duration::from_secs(5));
-        assert_eq!(keep(LEASE, || extend(Road::Hangs), work).await, Some(()));
+        assert_eq!(keep(Lease::new(LEASE), || extend(Road::Hangs), work).await, Some(()));
     }
 }

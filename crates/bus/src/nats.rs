@@ -8,6 +8,8 @@ mod claims;
 mod connect;
 mod definition;
 mod desk;
+#[cfg(not(feature = "sim"))]
+mod dial;
 mod direct;
 mod durability;
 mod follow;
@@ -17,6 +19,8 @@ mod publish;
 mod queues;
 mod recorder;
 mod runs;
+#[cfg(feature = "sim")]
+pub mod simulated;
 mod soft;
 mod submissions;
 
@@ -36,10 +40,17 @@ pub use self::definition::{Difference, Found, Part};
 pub use self::follow::NatsFollow;
 pub use self::soft::{NatsBeats, NatsQuestions, NatsStops};
 
+#[cfg(not(feature = "sim"))]
+use self::dial::{connect, own_clock};
+#[cfg(not(feature = "sim"))]
+use async_nats::{Client, Subscriber};
+// The client of a simulated server, with as much of the real one's face as this road looks at.
+#[cfg(feature = "sim")]
+use self::simulated::{Client, Subscriber, connect, own_clock};
+
 use self::connect::Connection;
 use self::desk::Desk;
 use self::pace::Pace;
-use self::queues::Counter;
 use self::recorder::Recorder;
 use crate::{Accepted, Bus, Error, Recorded};
 
@@ -56,8 +67,8 @@ struct Shared {
     /// How offers go.
     offers: Pace,
     lease: Duration,
-    /// One counter for each list of queues that a worker here serves.
-    counters: Mutex<HashMap<Vec<String>, Arc<Counter>>>,
+    /// One desk for each list of queues that a worker here serves.
+    counters: Mutex<HashMap<Vec<String>, Desk>>,
     submissions: OnceCell<Desk>,
     /// When the stream of submissions was made: with a sequence, it names a raw submission.
     born: OnceCell<String>,

@@ -15,6 +15,7 @@ use store::Store;
 use tokio::time::{interval, sleep};
 use tracing::{debug, error, info, warn};
 
+use crate::aside::aside;
 use crate::dispatch::{self, Orders};
 use crate::{Desk, Error, answers, finish, refuse, reuse};
 
@@ -143,7 +144,7 @@ pub(crate) async fn get(store: &Store, key: &str) -> Result<Bytes, Error> {
     })
 }
 
-/// What the file says. A million tasks take seconds, so off the loop that feeds other runs.
+/// What the file says.
 async fn read<B: Bus>(
     desk: &Desk<B>,
     submission: &Submission,
@@ -151,7 +152,7 @@ async fn read<B: Bus>(
 ) -> Result<alt::Report, Error> {
     let jobs: Vec<String> = desk.settings.catalogue.names().map(ToOwned::to_owned).collect();
     let (mode, persona) = (submission.mode, submission.persona.clone());
-    let reading = tokio::task::spawn_blocking(move || {
+    aside(move || {
         let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
         let check = alt::Check {
             jobs: Some(&jobs),
@@ -160,8 +161,8 @@ async fn read<B: Bus>(
             ..alt::Check::default()
         };
         alt::read(&file, &check)
-    });
-    reading.await.map_err(|fault| Error::Last(format!("reading the file: {fault}")))
+    })
+    .await
 }
 
 /// The engine of one run with what is needed to feed it.
@@ -185,8 +186,25 @@ impl<B: Bus> Conductor<'_, B> {
         mut questions: B::Questions,
     ) -> Result<(), Error> {
         let mut report = interval(self.desk.settings.report_every);
+        // After an answer, whatever else is there goes first: neither many questions nor much news
+        // keeps the other waiting.
+        let mut answered = false;
         while !self.engine.is_finished() {
             tokio::select! {
+                biased;
+                at = due(&self.desk.bus, self.engine.poll_timeout()) => {
+                    self.engine.handle(at, Event::TimePassed);
+                }
+                _ = report.tick(), if self.stale => {
+                    self.stale = false;
+                    self.report().await?;
+                }
+                question = questions.next(), if !answered => {
+                    let answer = self.answer(&question?);
+                    questions.answer(answer).await;
+                    answered = true;
+                    continue;
+                }
                 heard = follow.next() => match heard {
                     Ok(heard) => heard.into_iter().for_each(|news| self.tell(news)),
                     // The road is down: what it had to say is still there when it is back.
@@ -196,18 +214,9 @@ impl<B: Bus> Conductor<'_, B> {
                     }
                     Err(error) => return Err(error.into()),
                 },
-                at = due(&self.desk.bus, self.engine.poll_timeout()) => {
-                    self.engine.handle(at, Event::TimePassed);
-                }
-                question = questions.next() => {
-                    let answer = self.answer(&question?);
-                    questions.answer(answer).await;
-                }
-                _ = report.tick(), if self.stale => {
-                    self.stale = false;
-                    self.report().await?;
-                }
+                () = std::future::ready(()), if answered => {}
             }
+            answered = false;
             self.perform().await?;
         }
         Ok(())

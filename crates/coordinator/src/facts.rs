@@ -54,6 +54,16 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
         Ok(self.fetched.pop_front().ok_or(bus::Error::UnknownRun(run))?)
     }
 
+    /// The facts of every task: what a simulated fleet has in memory anyhow.
+    #[cfg(feature = "sim")]
+    pub(crate) async fn all(mut self) -> Result<Vec<TaskFacts>, Error> {
+        let mut all = Vec::new();
+        for _ in 0..self.engine.plan().len() {
+            all.push(self.next().await?);
+        }
+        Ok(all)
+    }
+
     /// Asks for the verdicts of the next tasks; `false` when there are no more.
     fn ask(&mut self) -> bool {
         let plan = self.engine.plan();
@@ -77,7 +87,7 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
         };
         self.next = last.0 + 1;
         let bus = self.bus.clone();
-        let fetching = tokio::spawn(async move { insist(|| bus.verdicts(keys.clone())).await });
+        let fetching = bus::task::spawn(async move { insist(|| bus.verdicts(keys.clone())).await });
         self.coming.push_back((tasks, AbortOnDropHandle::new(fetching)));
         true
     }

@@ -17,6 +17,7 @@ use protocol::{End, RunId};
 use store::{Created, Store, key};
 use tracing::{error, warn};
 
+use crate::aside::aside;
 use crate::facts::{TaskLedger, finished_at};
 use crate::{Desk, Error, Metrics};
 
@@ -118,17 +119,22 @@ struct Made {
     path: tempfile::TempPath,
 }
 
-/// Assembles on a thread of its own: a LAST may have a million tasks.
+/// Assembles, aside: a LAST may have a million tasks.
 async fn assemble<B: Bus>(
     desk: &Desk<B>,
     engine: Run,
     Facts { cancelled, reused, file: alt_file }: Facts,
 ) -> Result<Made, Error> {
+    #[cfg(not(feature = "sim"))]
     let bus = desk.bus.clone();
     let durability = desk.settings.durability.clone();
     let scratch = desk.settings.scratch.clone();
+    #[cfg(not(feature = "sim"))]
     let runtime = tokio::runtime::Handle::current();
-    let making = tokio::task::spawn_blocking(move || {
+    // One thread cannot wait for itself, so there the facts come first.
+    #[cfg(feature = "sim")]
+    let mut told = TaskLedger::new(&desk.bus, &engine).all().await?.into_iter();
+    aside(move || {
         let (file, path) = temporary(&scratch)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         let plan = engine.plan();
@@ -148,15 +154,19 @@ async fn assemble<B: Bus>(
             alt_file: Some(&digest),
             reuse: reused,
         };
+        #[cfg(not(feature = "sim"))]
         let mut tasks = TaskLedger::new(&bus, &engine);
+        #[cfg(not(feature = "sim"))]
         let mut ask = |_| runtime.block_on(tasks.next());
+        #[cfg(feature = "sim")]
+        let mut ask = |_| told.next().ok_or(Error::Bus(bus::Error::UnknownRun(plan.run())));
         let assembled = last::assemble(&mut out, &facts, &mut ask)
             .map_err(|error| Error::Last(error.to_string()))?;
         out.flush().map_err(|error| Error::Last(error.to_string()))?;
         let picture = Picture::new(alt, Some(&assembled.ends));
         Ok(Made { svg: picture.svg(), dot: picture.dot(), assembled, path })
-    });
-    making.await.map_err(|fault| Error::Last(fault.to_string()))?
+    })
+    .await?
 }
 
 fn temporary(scratch: &PathBuf) -> Result<(File, tempfile::TempPath), Error> {

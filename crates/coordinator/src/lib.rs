@@ -6,6 +6,7 @@
 //! twice was create-only.
 
 mod answers;
+mod aside;
 mod conduct;
 mod dispatch;
 mod facts;
@@ -96,7 +97,7 @@ pub async fn coordinate<B: Bus>(
     let roster = Arc::new(Roster::default());
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
-        AbortOnDropHandle::new(tokio::spawn(async move { listener.listen(&ear).await }));
+        AbortOnDropHandle::new(bus::task::spawn(async move { listener.listen(&ear).await }));
     let desk = Arc::new(Desk { bus, store, settings, roster });
     let mut runs = JoinSet::new();
     let leaving = CancellationToken::new();
@@ -111,7 +112,8 @@ pub async fn coordinate<B: Bus>(
             }
             claim = desk.bus.next_run(), if runs.len() < limits::RUNS => match claim {
                 Ok(claim) => {
-                    runs.spawn(see_through(Arc::clone(&desk), claim, leaving.clone()));
+                    let conducting = see_through(Arc::clone(&desk), claim, leaving.clone());
+                    runs.spawn(bus::task::here(conducting));
                 }
                 Err(bus::Error::Closed) => return Err(bus::Error::Closed),
                 Err(error) => {
@@ -140,6 +142,7 @@ async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim, leaving: Ca
         let conducting = conduct::conduct(&desk, claim.submission());
         let held = bus::lease::keep(claim.lease(), || claim.extend(), conducting);
         tokio::select! {
+            biased;
             conducted = held => Some(conducted.unwrap_or(Err(bus::Error::LeaseLost.into()))),
             () = leaving.cancelled() => None,
         }

@@ -85,6 +85,13 @@ impl Store {
         Self { objects, place: Arc::new(Place::Memory) }
     }
 
+    /// A simulated store.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn simulated(objects: Arc<dyn ObjectStore>) -> Self {
+        Self { objects, place: Arc::new(Place::Memory) }
+    }
+
     /// Where a person finds the object: a path for a folder, an `s3://` address for a bucket, else
     /// the key.
     #[must_use]

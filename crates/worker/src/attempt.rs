@@ -201,7 +201,7 @@ async fn run<B: Bus>(
         }
         Some(Perturbation::DelayMs(wait)) => {
             let wait = sleep(Duration::from_millis(wait.into()));
-            tokio::select! { () = wait => {} () = stop.cancelled() => {} }
+            tokio::select! { biased; () = wait => {} () = stop.cancelled() => {} }
         }
         Some(Perturbation::Duplicate) | None => {}
     }

@@ -102,10 +102,10 @@ pub async fn work<B: Bus>(
     });
     let mut slots = JoinSet::new();
     for _ in 0..bench.settings.slots.max(1) {
-        slots.spawn(fill_slot(Arc::clone(&bench), shutdown.clone()));
+        slots.spawn(bus::task::here(fill_slot(Arc::clone(&bench), shutdown.clone())));
     }
     let beating = beat::beat(Arc::clone(&bench), shutdown.clone());
-    let _beating = AbortOnDropHandle::new(tokio::spawn(beating));
+    let _beating = AbortOnDropHandle::new(bus::task::spawn(beating));
     let grace = bench.settings.grace;
     let patience = async {
         shutdown.cancelled().await;
@@ -115,11 +115,11 @@ pub async fn work<B: Bus>(
     let mut outcome = Ok(());
     loop {
         tokio::select! {
+            biased;
             () = &mut patience, if !bench.leaving.is_cancelled() => {
                 info!(worker.id = %bench.settings.id, "handing back what still runs");
                 bench.leaving.cancel();
             }
-            request = stops.next() => bench.running.stop(request?),
             ended = slots.join_next() => match ended {
                 None => break,
                 Some(Ok(Ok(()))) => {}
@@ -127,6 +127,7 @@ pub async fn work<B: Bus>(
                 // A slot has no code of its own that can panic: jobs run in tasks of theirs.
                 Some(Err(fault)) => warn!(error = %fault, "slot died"),
             },
+            request = stops.next() => bench.running.stop(request?),
         }
     }
     info!(worker.id = %bench.settings.id, "worker drained");

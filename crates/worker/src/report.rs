@@ -6,7 +6,7 @@ use bus::{Bus, Claim, Recorded};
 use protocol::{
     ArtifactRecord, Body, Failure, MissingFile, Offer, Outcome, Verdict, WorkerId, limits,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::warn;
 
 /// How long to wait before a road that failed is asked again.
@@ -122,18 +122,15 @@ fn cut(mut text: String, most: usize) -> String {
 /// A write that failed may have happened: the same verdict is simply stored again, and the answer
 /// then says that one is there. `None` when the lease ran out first: somebody else will report.
 pub(crate) async fn store<B: Bus>(bus: &B, claim: &B::Claim, verdict: Verdict) -> Option<Recorded> {
-    let mut lease_end = Instant::now() + claim.lease();
     loop {
         match bus.record(&claim.offer().queue, verdict.clone()).await {
             Ok(recorded) => return Some(recorded),
             Err(error) => warn!(error = %error, "verdict not stored; trying again"),
         }
-        let asked = Instant::now();
         match claim.extend().await {
-            Ok(()) => lease_end = asked + claim.lease(),
             Err(bus::Error::LeaseLost) => return None,
-            Err(_) if asked >= lease_end => return None,
-            Err(_) => {}
+            Err(_) if claim.lease().is_over() => return None,
+            Ok(()) | Err(_) => {}
         }
         sleep(AGAIN).await;
     }

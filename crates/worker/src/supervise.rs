@@ -30,9 +30,10 @@ pub(crate) async fn supervise(
     // Work on threads cannot be dropped; it looks at the token.
     let _guard = cancelled.clone().drop_guard();
     // In a task of its own: a panic there is a failed attempt, not a dead worker.
-    let job = tokio::spawn((declaration.run)(parameters, context));
+    let job = bus::task::spawn((declaration.run)(parameters, context));
     let mut job = AbortOnDropHandle::new(job);
     tokio::select! {
+        biased;
         ended = &mut job => finished(ended),
         () = sleep(limit) => {
             wind_down(job, &cancelled).await;

@@ -1,7 +1,6 @@
 //! What a holder of a local submission or offer has in hand.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{AttemptKey, Offer, Stored, codec};
 use tokio::sync::broadcast;
@@ -9,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::queues::Token;
+use crate::lease::Lease;
 use crate::{Claim, Error, RunClaim, Stops, StoredSubmission};
 
 /// A submission. Held for as long as it is not dropped: in one process nothing else can end it.
@@ -42,8 +42,8 @@ impl RunClaim for LocalRunClaim {
         &self.submission
     }
 
-    fn lease(&self) -> Duration {
-        self.shared.state().queues.lease()
+    fn lease(&self) -> Lease {
+        Lease::new(self.shared.state().queues.lease())
     }
 
     async fn extend(&self) -> Result<(), Error> {
@@ -83,7 +83,7 @@ pub struct LocalClaim {
     offer: Offer,
     deliveries: u32,
     token: Token,
-    lease: Duration,
+    lease: Mutex<Lease>,
 }
 
 pub(super) fn take(shared: &Arc<Shared>, queues: &[String]) -> Result<Option<LocalClaim>, Error> {
@@ -101,7 +101,7 @@ pub(super) fn take(shared: &Arc<Shared>, queues: &[String]) -> Result<Option<Loc
         offer,
         deliveries: handed.deliveries,
         token: handed.token,
-        lease,
+        lease: Mutex::new(Lease::new(lease)),
     }))
 }
 
@@ -114,8 +114,8 @@ impl Claim for LocalClaim {
         self.deliveries
     }
 
-    fn lease(&self) -> Duration {
-        self.lease
+    fn lease(&self) -> Lease {
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn is_decided(&self) -> Result<bool, Error> {
@@ -137,7 +137,12 @@ impl Claim for LocalClaim {
 
     async fn extend(&self) -> Result<(), Error> {
         let held = self.shared.state().queues.extend(self.offer.key(), self.token, Instant::now());
-        if held { Ok(()) } else { Err(Error::LeaseLost) }
+        if !held {
+            return Err(Error::LeaseLost);
+        }
+        let renewed = self.lease().renewed(Instant::now());
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
+        Ok(())
     }
 
     async fn ack(self) -> Result<(), Error> {

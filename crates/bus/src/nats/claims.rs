@@ -5,7 +5,6 @@
 //! is over, and say nothing afterwards: a late word would be about somebody else's lease.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
 use protocol::{Offer, Sequence, subject};
@@ -14,6 +13,7 @@ use tracing::warn;
 
 use super::connect::{Connection, unanswered};
 use super::desk::{Delivery, Seat};
+use crate::lease::Lease;
 use crate::{Claim, Error, RunClaim, StoredSubmission};
 
 /// The header of an offer that says which server took it.
@@ -35,32 +35,36 @@ fn deaths<'a>(begun: impl Iterator<Item = &'a [u8]> + Clone, now: &'a [u8]) -> u
 struct Held {
     connection: Connection,
     message: Message,
-    lease: Duration,
-    /// When the lease was last known to be renewed.
-    since: Mutex<Instant>,
+    lease: Mutex<Lease>,
 }
 
 impl Held {
-    fn new(connection: Connection, message: Message, lease: Duration) -> Self {
-        Self { connection, message, lease, since: Mutex::new(Instant::now()) }
+    fn new(connection: Connection, message: Message, lease: Lease) -> Self {
+        Self { connection, message, lease: Mutex::new(lease) }
+    }
+
+    fn lease(&self) -> Lease {
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reply(&self) -> String {
         self.message.reply.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
-    fn is_over(&self) -> bool {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= self.lease
-    }
-
     /// A heartbeat that the server confirms.
     async fn extend(&self) -> Result<(), Error> {
-        if self.is_over() {
+        let lease = self.lease();
+        if lease.is_over() {
             return Err(Error::LeaseLost);
         }
         let sent = Instant::now();
         self.say("+WPI").await?;
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = sent;
+        // The server takes a heartbeat from whoever once held the message. So one that may have come
+        // there when the lease was over renewed somebody else's.
+        if lease.is_over() {
+            return Err(Error::LeaseLost);
+        }
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease.renewed(sent);
         Ok(())
     }
 
@@ -91,7 +95,7 @@ impl NatsRunClaim {
         connection: Connection,
         message: Message,
         submission: StoredSubmission,
-        lease: Duration,
+        lease: Lease,
     ) -> Self {
         Self { held: Held::new(connection, message, lease), submission }
     }
@@ -102,8 +106,8 @@ impl RunClaim for NatsRunClaim {
         &self.submission
     }
 
-    fn lease(&self) -> Duration {
-        self.held.lease
+    fn lease(&self) -> Lease {
+        self.held.lease()
     }
 
     async fn extend(&self) -> Result<(), Error> {
@@ -115,7 +119,7 @@ impl RunClaim for NatsRunClaim {
     }
 
     async fn release(self) -> Result<(), Error> {
-        if !self.held.is_over() {
+        if !self.held.lease().is_over() {
             self.held.mention("-NAK").await;
         }
         Ok(())
@@ -139,7 +143,7 @@ impl NatsClaim {
         message: Message,
         offer: Offer,
         seat: Option<Seat>,
-        lease: Duration,
+        lease: Lease,
     ) -> Self {
         let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
         let deliveries = Delivery::parse(reply).map_or(1, |delivery| delivery.count);
@@ -165,8 +169,8 @@ impl Claim for NatsClaim {
         self.deliveries
     }
 
-    fn lease(&self) -> Duration {
-        self.held.lease
+    fn lease(&self) -> Lease {
+        self.held.lease()
     }
 
     async fn is_decided(&self) -> Result<bool, Error> {
@@ -210,7 +214,7 @@ impl Claim for NatsClaim {
     }
 
     async fn release(self) -> Result<(), Error> {
-        if !self.held.is_over() {
+        if !self.held.lease().is_over() {
             self.held.mention("-NAK").await;
         }
         Ok(())

@@ -4,35 +4,22 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, ServerError};
-use backoff::ExponentialBackoff;
-use backoff::backoff::Backoff;
 use protocol::Timestamp;
 use tokio::sync::watch;
-use tracing::{debug, error, info, warn};
+use tokio::time::Instant;
+use tracing::info;
 
+use super::{Client, connect, own_clock};
 use crate::Error;
 
 /// The oldest server whose batches, fences and limits behave as this road needs.
 const SERVER_FLOOR: (i64, i64, i64) = (2, 15, 1);
 
-/// How long a request waits for its answer: longer only delays every fail-over.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often the server is asked whether it lives: a silent host is noticed after two of these.
-const PING: Duration = Duration::from_secs(10);
-
-/// Refusals remembered: as many requests may wait to hear of theirs.
-const DENIALS: usize = 32;
-
 /// Characters of a server's id that tell it from others: 60 bits.
 const SERVER_CHARS: usize = 12;
-
-/// Messages a subscription may lag behind: more than all that one run has outstanding.
-const SUBSCRIPTION: usize = 64 * 1024;
 
 /// Where the server is and who we are to it.
 #[derive(Clone)]
@@ -103,15 +90,18 @@ pub(crate) struct Connection {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     /// Counts the connections made: what was outstanding on an earlier one is lost.
-    generation: watch::Sender<u64>,
-    /// The server's clock less ours, milliseconds.
+    pub(super) generation: watch::Sender<u64>,
+    /// What the server's clock showed, and when. Counted on from there by a clock that nobody sets:
+    /// that of this machine may jump by an hour, and every retry would wait as long.
+    clock: Mutex<(Timestamp, Instant)>,
+    /// The server's clock less ours when we last looked, milliseconds.
     offset: AtomicI64,
     /// Whether a refusal is expected now, and no fault.
-    quiet: AtomicBool,
+    pub(super) quiet: AtomicBool,
     /// What the server refused lately, the latest last; a change is news of another.
-    denials: watch::Sender<VecDeque<String>>,
+    pub(super) denials: watch::Sender<VecDeque<String>>,
 }
 
 impl Connection {
@@ -119,11 +109,15 @@ impl Connection {
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             generation: watch::Sender::new(0),
+            clock: Mutex::new((Timestamp(0), Instant::now())),
             offset: AtomicI64::new(0),
             quiet: AtomicBool::new(false),
             denials: watch::Sender::default(),
         });
         let client = connect(settings, &shared).await?;
+        // As good as any until the server's is seen, which who may not look at streams never does.
+        *shared.clock.lock().unwrap_or_else(PoisonError::into_inner) =
+            (own_clock(&client), Instant::now());
         let info = client.server_info();
         let (major, minor, patch) = SERVER_FLOOR;
         if !client.is_server_compatible(major, minor, patch) {
@@ -169,14 +163,28 @@ impl Connection {
 
     /// What the server's clock shows.
     pub(crate) fn now(&self) -> Timestamp {
-        let offset = self.shared.offset.load(Ordering::Relaxed);
-        Timestamp(Timestamp::now().0.saturating_add_signed(offset))
+        let (at, when) = *self.clock();
+        at.after(when.elapsed())
     }
 
     /// Takes note of what the server's clock showed just now.
     pub(crate) fn set_clock(&self, server: Timestamp) {
-        let difference = i128::from(server.0) - i128::from(Timestamp::now().0);
+        *self.clock() = (server, Instant::now());
+        let difference = i128::from(server.0) - i128::from(own_clock(&self.client).0);
         self.shared.offset.store(i64::try_from(difference).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Takes note that the server stored something at `at`: its clock shows no less. So one that went
+    /// wrong here while this machine slept is put right.
+    pub(crate) fn heard_of(&self, at: Timestamp) {
+        if at > self.now() {
+            *self.clock() = (at, Instant::now());
+        }
+    }
+
+    fn clock(&self) -> MutexGuard<'_, (Timestamp, Instant)> {
+        // Nothing panics while it holds the lock, so a poisoned clock is still right.
+        self.shared.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far the server's clock is ahead of ours, milliseconds.
@@ -209,6 +217,7 @@ impl Connection {
             }
         };
         tokio::select! {
+            biased;
             answer = answer => answer.map_err(|error| unanswered(subject, error)),
             denial = denied => Err(Error::Refused(format!("the server refused: {denial}"))),
         }
@@ -218,143 +227,6 @@ impl Connection {
 /// What it means that a request to `subject` got no answer: nobody knows what became of it.
 pub(crate) fn unanswered(subject: &str, error: impl fmt::Display) -> Error {
     Error::Unknown(format!("{subject}: {error}"))
-}
-
-/// Connects; if it is to be patient, once there is a server. Being refused is an answer all the same.
-async fn connect(settings: &Settings, shared: &Arc<Shared>) -> Result<Client, Error> {
-    use async_nats::ConnectErrorKind as Kind;
-    let servers: Vec<&str> = settings.url.split(',').map(str::trim).collect();
-    let shown: Vec<_> = servers.iter().map(|url| without_password(url)).collect();
-    let shown = shown.join(", ");
-    let delay = delays();
-    let mut attempt = 0;
-    loop {
-        let parsed: Result<Vec<ServerAddr>, _> = servers.iter().map(|url| url.parse()).collect();
-        let parsed = parsed.map_err(|error| {
-            Error::Refused(format!("`{shown}` is no address of a NATS server: {error}"))
-        })?;
-        let mut options = options(settings, shared)?;
-        // The library reads the way to a server from its address, and not who we are.
-        let named = parsed.iter().find(|address| address.has_user_pass());
-        if let Some((user, password)) = named.and_then(|it| Some((it.username()?, it.password()?)))
-        {
-            options = options.user_and_password(user.to_owned(), password.to_owned());
-        }
-        match options.connect(parsed).await {
-            Ok(client) => return Ok(client),
-            Err(error) => match error.kind() {
-                Kind::Io | Kind::TimedOut | Kind::Dns if settings.patient && !is_tls(&error) => {
-                    if attempt == 0 {
-                        warn!(servers = shown, %error, "no NATS server answers yet; waiting");
-                    }
-                    attempt += 1;
-                    tokio::time::sleep(delay(attempt)).await;
-                }
-                _ => return Err(Error::Refused(explain(&shown, &error))),
-            },
-        }
-    }
-}
-
-fn options(settings: &Settings, shared: &Arc<Shared>) -> Result<ConnectOptions, Error> {
-    // One provider for all of TLS: with two linked in, rustls would refuse to choose.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut options = ConnectOptions::new()
-        .name(&settings.name)
-        .request_timeout(Some(REQUEST_TIMEOUT))
-        .connection_timeout(Duration::from_secs(5))
-        .ping_interval(PING)
-        .subscription_capacity(SUBSCRIPTION)
-        .reconnect_delay_callback(delays());
-    if let Some(path) = &settings.credentials {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::Refused(format!("credentials `{}` cannot be read: {error}", path.display()))
-        })?;
-        options = options.credentials(&text).map_err(|error| {
-            Error::Refused(format!("`{}` holds no credentials: {error}", path.display()))
-        })?;
-    }
-    if let Some(seed) = &settings.nkey {
-        options = options.nkey(seed.clone());
-    }
-    if let Some(path) = &settings.ca {
-        options = options.add_root_certificates(path.clone());
-    }
-    if let Some(prefix) = &settings.inbox {
-        options = options.custom_inbox_prefix(prefix);
-    }
-    let shared = Arc::clone(shared);
-    Ok(options.event_callback(move |event| {
-        note(&shared, event);
-        std::future::ready(())
-    }))
-}
-
-/// Takes note of what happened to the connection.
-fn note(shared: &Shared, event: Event) {
-    match event {
-        Event::Connected => shared.generation.send_modify(|count| *count += 1),
-        Event::Disconnected => warn!("the connection to NATS is lost; connecting again"),
-        // The only word there is about a refused publish: the request itself times out.
-        Event::ServerError(ServerError::Other(text))
-            if text.to_lowercase().contains("permissions") =>
-        {
-            if shared.quiet.load(Ordering::Relaxed) {
-                debug!(reason = text, "the server refused, as it may");
-            } else {
-                error!(reason = text, "the server refused");
-            }
-            shared.denials.send_modify(|denials| {
-                if denials.len() == DENIALS {
-                    denials.pop_front();
-                }
-                denials.push_back(text);
-            });
-        }
-        other => info!(event = %other, "connection"),
-    }
-}
-
-/// Waits between two attempts to connect: short at first, so that a restart is hardly noticed.
-fn delays() -> impl Fn(usize) -> Duration + Send + Sync + 'static {
-    let delays = Mutex::new(ExponentialBackoff {
-        initial_interval: Duration::from_millis(50),
-        current_interval: Duration::from_millis(50),
-        max_interval: Duration::from_secs(2),
-        multiplier: 1.5,
-        max_elapsed_time: None,
-        ..ExponentialBackoff::default()
-    });
-    move |attempt| {
-        let mut delays = delays.lock().unwrap_or_else(PoisonError::into_inner);
-        if attempt <= 1 {
-            delays.reset();
-        }
-        delays.next_backoff().unwrap_or(Duration::from_secs(2))
-    }
-}
-
-/// Whether a handshake failed: that is told as a failure to read or write.
-fn is_tls(error: &async_nats::ConnectError) -> bool {
-    let text = error.to_string();
-    ["certificate", "corrupt message", "handshake"].iter().any(|word| text.contains(word))
-}
-
-/// Why there is no connection, and what to do.
-fn explain(servers: &str, error: &async_nats::ConnectError) -> String {
-    use async_nats::ConnectErrorKind as Kind;
-    let help = match error.kind() {
-        _ if is_tls(error) => {
-            "check the certificate: RUNNER_NATS_CA names the file that vouches for it"
-        }
-        Kind::Authentication | Kind::AuthorizationViolation => {
-            "check RUNNER_NATS_CREDS, RUNNER_NATS_NKEY or the user in the address"
-        }
-        Kind::Tls => "check the certificate: RUNNER_NATS_CA names the file that vouches for it",
-        Kind::Dns | Kind::ServerParse => "check the address",
-        _ => "start a server with `runner up`, or run without one: `runner run FILE`",
-    };
-    format!("no connection to NATS at {servers}: {error} ({help})")
 }
 
 #[cfg(test)]

@@ -12,17 +12,19 @@ mod seats;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
+use async_nats::Message;
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
-use self::pulls::Pulls;
+use self::pulls::{Came, Pulls};
 pub(super) use self::seats::Seat;
 use self::seats::Seats;
+use super::Subscriber;
 use super::connect::Connection;
 use crate::Error;
+use crate::lease::Lease;
 
 /// Every how many pulls the order of priorities is turned round, so that the lowest never starves.
 const LOW_SHARE: u64 = 16;
@@ -35,6 +37,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(super) struct Source {
     pub(super) stream: &'static str,
     pub(super) consumer: String,
+    /// How long a message is held without a word.
+    pub(super) lease: Duration,
     /// The limited queue whose seat is needed, as a place in the list of those.
     pub(super) seats: Option<usize>,
 }
@@ -51,6 +55,7 @@ pub(super) struct Limited {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) message: Message,
+    pub(super) lease: Lease,
     pub(super) seat: Option<Seat>,
 }
 
@@ -94,7 +99,7 @@ impl Desk {
             places,
             probes: 0,
         };
-        tokio::spawn(clerk.serve(deliveries, asked, seats_back, generations));
+        crate::task::spawn(clerk.serve(deliveries, asked, seats_back, generations));
         Ok(Self { takers })
     }
 
@@ -143,20 +148,22 @@ impl Clerk {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                taker = asked.recv() => match taker {
-                    Some(taker) => self.takers.push_back(taker),
-                    None => break,
-                },
-                message = deliveries.next() => match message {
-                    Some(message) => self.receive(message).await,
-                    None => break,
-                },
-                Some(seat) = seats_back.recv() => self.seats.put_back(seat),
+                // What comes by the clock first; no more comes of the rest than was asked for.
+                biased;
                 Ok(()) = generations.changed() => self.pulls.forget_all(),
                 _ = look.tick() => {
                     self.pulls.forget_overdue();
                     self.seats.keep();
                 }
+                Some(seat) = seats_back.recv() => self.seats.put_back(seat),
+                message = deliveries.next() => match message {
+                    Some(message) => self.receive(message).await,
+                    None => break,
+                },
+                taker = asked.recv() => match taker {
+                    Some(taker) => self.takers.push_back(taker),
+                    None => break,
+                },
             }
             // Whoever waits no longer needs nothing pulled for it.
             self.takers.retain(|taker| !taker.is_closed());
@@ -174,8 +181,8 @@ impl Clerk {
         for limited in 0..self.seats.len() {
             let here = Place::Seats(limited);
             if self.seats.wants_one(limited, self.takers.len()) && !self.pulls.is_open(here) {
-                let consumer = self.seats.consumer(limited).to_owned();
-                self.pulls.lay(here, "SEATS", &consumer).await;
+                let Limited { consumer, lease } = self.seats.of(limited).clone();
+                self.pulls.lay(here, "SEATS", &consumer, lease).await;
             }
         }
         // Takers for whom nothing is under way.
@@ -191,7 +198,7 @@ impl Clerk {
                 continue;
             }
             if !self.hot[place] {
-                self.pulls.lay(here, source.stream, &source.consumer).await;
+                self.pulls.lay(here, source.stream, &source.consumer, source.lease).await;
             } else if free > 0 {
                 let count = free.min(seats);
                 self.pulls.probe(here, source.stream, &source.consumer, count).await;
@@ -209,22 +216,32 @@ impl Clerk {
             return;
         }
         let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
-        match self.places.get(consumer(reply)).copied() {
-            Some(here @ Place::Seats(limited)) => {
-                self.pulls.came(here);
-                self.seats.sit(limited, message);
-            }
-            Some(here @ Place::Source(place)) => {
-                let over = self.pulls.came(here);
+        let Some(here) = self.places.get(consumer(reply)).copied() else {
+            return give_back(&self.connection, &message).await;
+        };
+        let Came { is_last, since } = self.pulls.came(here);
+        let length = match here {
+            Place::Seats(limited) => self.seats.of(limited).lease,
+            Place::Source(place) => self.sources[place].lease,
+        };
+        let lease = Lease { length, since };
+        // It was on its way for as long as that, or lay here while this process was frozen: another
+        // may have it, and a word about it would be about that one's lease.
+        if lease.is_over() {
+            debug!(subject = %message.subject, "it came too late");
+            return;
+        }
+        match here {
+            Place::Seats(limited) => self.seats.sit(limited, message, lease),
+            Place::Source(place) => {
                 let left = Delivery::parse(reply).map_or(0, |delivery| delivery.pending);
-                self.hot[place] = left > 0 || !over;
-                self.hand_out(place, message).await;
+                self.hot[place] = left > 0 || !is_last;
+                self.hand_out(place, message, lease).await;
             }
-            None => give_back(&self.connection, &message).await,
         }
     }
 
-    async fn hand_out(&mut self, place: usize, message: Message) {
+    async fn hand_out(&mut self, place: usize, message: Message, lease: Lease) {
         let seat = match self.sources.get(place).and_then(|source| source.seats) {
             None => None,
             Some(limited) => match self.seats.take(limited) {
@@ -232,7 +249,7 @@ impl Clerk {
                 None => return give_back(&self.connection, &message).await,
             },
         };
-        let mut taken = Taken { message, seat };
+        let mut taken = Taken { message, lease, seat };
         while let Some(taker) = self.takers.pop_front() {
             match taker.send(taken) {
                 Ok(()) => return,

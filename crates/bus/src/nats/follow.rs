@@ -7,12 +7,13 @@
 
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
+use async_nats::Message;
 use futures::stream::{ReadyChunks, StreamExt};
 use protocol::{Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, codec, subject};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
+use super::Subscriber;
 use super::connect::{Connection, unanswered};
 use super::direct::Found;
 use super::runs::verdict_in;
@@ -91,6 +92,7 @@ impl NatsFollow {
         for one in &found {
             self.told = one.sequence;
             self.since += 1;
+            self.connection.heard_of(one.at);
             heard.extend(self.understand(one));
         }
         if !found.is_empty() {
@@ -147,6 +149,7 @@ impl NatsFollow {
             };
             self.told = found.sequence;
             self.since += 1;
+            self.connection.heard_of(found.at);
             heard.extend(self.understand(&found));
         }
         self.heard = Instant::now();
@@ -219,18 +222,19 @@ impl Follow for NatsFollow {
                     }
                 }
                 Phase::Live => tokio::select! {
-                    messages = self.live.next() => {
-                        let heard = self.listen(messages.ok_or(Error::Closed)?);
-                        if !heard.is_empty() {
-                            return Ok(heard);
-                        }
-                    }
+                    biased;
                     _ = self.sweep.tick() => {
                         let heard = self.read_on().await?;
                         if !heard.is_empty() {
                             return Ok(heard);
                         }
                         self.check().await?;
+                    }
+                    messages = self.live.next() => {
+                        let heard = self.listen(messages.ok_or(Error::Closed)?);
+                        if !heard.is_empty() {
+                            return Ok(heard);
+                        }
                     }
                 },
             }

@@ -1,7 +1,6 @@
 //! Queues: four consumers each, one a priority, and seats where no more than so many may run.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
@@ -17,13 +16,6 @@ use super::definition;
 use super::desk::{Desk, Limited, Source, Taken};
 use super::submissions::RANKS;
 use crate::Error;
-
-/// A desk with the leases of its queues.
-#[derive(Debug)]
-pub(super) struct Counter {
-    desk: Desk,
-    leases: HashMap<String, Duration>,
-}
 
 #[derive(Debug, Deserialize)]
 struct ConsumerInfo {
@@ -41,28 +33,30 @@ impl NatsBus {
         if !subject::is_queue(queue) {
             return Err(Error::Refused(format!("`{queue}` cannot name a queue")));
         }
+        // The seats first: a worker that finds the queue without them takes it for unlimited.
+        self.declare_seats(queue, limit).await?;
         for rank in 0..RANKS {
             let asked = definition::queue_consumer(queue, rank, self.shared.lease);
             self.ensure_consumer("TASKS", &format!("{queue}-p{rank}"), &asked).await?;
         }
-        match limit {
-            Some(limit) => {
-                let asked = definition::seat_consumer(queue, self.shared.lease);
-                self.ensure_consumer("SEATS", &format!("seat-{queue}"), &asked).await?;
-                self.place_seats(queue, limit).await
-            }
-            None => {
-                let at = format!("CONSUMER.INFO.SEATS.seat-{queue}");
-                if self.connection.api::<Value>(&at, &json!({})).await?.is_ok() {
-                    let at = format!("CONSUMER.DELETE.SEATS.seat-{queue}");
-                    let gone = self.connection.api::<Value>(&at, &json!({})).await?;
-                    gone.map_err(|fault| fault.into_error(&at))?;
-                    self.place_seats(queue, 0).await?;
-                    info!(queue, "no longer limited");
-                }
-                Ok(())
-            }
+        Ok(())
+    }
+
+    async fn declare_seats(&self, queue: &str, limit: Option<u32>) -> Result<(), Error> {
+        if let Some(limit) = limit {
+            let asked = definition::seat_consumer(queue, self.shared.lease);
+            self.ensure_consumer("SEATS", &format!("seat-{queue}"), &asked).await?;
+            return self.place_seats(queue, limit).await;
         }
+        let at = format!("CONSUMER.INFO.SEATS.seat-{queue}");
+        if self.connection.api::<Value>(&at, &json!({})).await?.is_ok() {
+            let at = format!("CONSUMER.DELETE.SEATS.seat-{queue}");
+            let gone = self.connection.api::<Value>(&at, &json!({})).await?;
+            gone.map_err(|fault| fault.into_error(&at))?;
+            self.place_seats(queue, 0).await?;
+            info!(queue, "no longer limited");
+        }
+        Ok(())
     }
 
     /// Creates a consumer unless it is there. One that is there stays as it is: its lease is the
@@ -95,7 +89,7 @@ impl NatsBus {
             let number: u32 = seat.subject.rsplit('.').next()?.parse().ok()?;
             Some((number, seat.sequence.0))
         });
-        let there: HashMap<u32, u64> = numbered.collect();
+        let there: BTreeMap<u32, u64> = numbered.collect();
         for number in 0..limit {
             if !there.contains_key(&number) {
                 let to = subject::seat(queue, number);
@@ -124,13 +118,11 @@ impl NatsBus {
     }
 
     pub(super) async fn take_offer(&self, queues: &[String]) -> Result<NatsClaim, Error> {
-        let counter = self.counter(queues).await?;
+        let desk = self.counter(queues).await?;
         loop {
-            let Taken { message, seat } = counter.desk.take().await?;
+            let Taken { message, lease, seat } = desk.take().await?;
             match read_offer(&message) {
                 Ok(offer) => {
-                    let lease = counter.leases.get(&offer.queue).copied();
-                    let lease = lease.unwrap_or(self.shared.lease);
                     let connection = self.connection.clone();
                     return Ok(NatsClaim::new(connection, message, offer, seat, lease));
                 }
@@ -139,16 +131,16 @@ impl NatsBus {
         }
     }
 
-    async fn counter(&self, queues: &[String]) -> Result<Arc<Counter>, Error> {
+    async fn counter(&self, queues: &[String]) -> Result<Desk, Error> {
         let mut counters: tokio::sync::MutexGuard<'_, HashMap<_, _>> =
             Mutex::lock(&self.shared.counters).await;
         if let Some(counter) = counters.get(queues) {
-            return Ok(Arc::clone(counter));
+            return Ok(counter.clone());
         }
-        let (mut leases, mut limited, mut seats) = (HashMap::new(), Vec::new(), Vec::new());
+        let (mut leases, mut limited, mut seats) = (Vec::new(), Vec::new(), Vec::new());
         for queue in queues {
             let lease = self.consumer_lease("TASKS", &format!("{queue}-p0")).await?;
-            leases.insert(queue.clone(), lease);
+            leases.push(lease);
             let consumer = format!("seat-{queue}");
             let at = format!("CONSUMER.INFO.SEATS.{consumer}");
             seats.push(match self.connection.api::<ConsumerInfo>(&at, &json!({})).await? {
@@ -162,17 +154,15 @@ impl NatsBus {
             });
         }
         // The highest priority of every queue before the next priority of any.
-        let ranked = (0..RANKS).flat_map(|rank| {
-            queues.iter().zip(&seats).map(move |(queue, &seats)| Source {
-                stream: "TASKS",
-                consumer: format!("{queue}-p{rank}"),
-                seats,
-            })
-        });
+        let ranked =
+            (0..RANKS).flat_map(|rank| {
+                queues.iter().zip(&leases).zip(&seats).map(move |((queue, &lease), &seats)| {
+                    Source { stream: "TASKS", consumer: format!("{queue}-p{rank}"), lease, seats }
+                })
+            });
         let desk = Desk::open(self.connection.clone(), ranked.collect(), limited).await?;
-        let counter = Arc::new(Counter { desk, leases });
-        counters.insert(queues.to_vec(), Arc::clone(&counter));
-        Ok(counter)
+        counters.insert(queues.to_vec(), desk.clone());
+        Ok(desk)
     }
 
     /// Ends an attempt whose offer cannot be read, as far as its subject says which it was.

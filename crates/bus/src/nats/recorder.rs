@@ -43,7 +43,7 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn open(connection: Connection) -> Self {
         let (entries, waiting) = mpsc::channel(TOGETHER);
-        tokio::spawn(record(connection, waiting));
+        crate::task::spawn(record(connection, waiting));
         Self { entries }
     }
 
@@ -76,7 +76,7 @@ async fn record(connection: Connection, mut waiting: mpsc::Receiver<Entry>) {
             }
         }
         let (connection, pace) = (connection.clone(), Arc::clone(&pace));
-        tokio::spawn(async move {
+        crate::task::spawn(async move {
             store(&connection, &pace, entries).await;
             drop(place);
         });

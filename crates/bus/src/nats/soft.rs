@@ -1,13 +1,13 @@
 //! Core messages: hints, questions and heartbeats. Any of them may be lost.
 
-use async_nats::{RequestErrorKind, Subscriber};
+use async_nats::RequestErrorKind;
 use futures::StreamExt;
 use protocol::{Answer, AttemptKey, Heartbeat, Question, RunId, Started, codec, subject};
 use serde::Serialize;
 use tracing::{debug, warn};
 
-use super::NatsBus;
 use super::connect::{Connection, unanswered};
+use super::{NatsBus, Subscriber};
 use crate::{Beats, Error, Questions, Stops};
 
 impl NatsBus {

@@ -52,11 +52,15 @@ impl NatsBus {
         let desk = self.shared.submissions.get_or_try_init(|| self.open_submissions()).await?;
         loop {
             let taken = desk.take().await?;
-            let lease = self.consumer_lease("ALT", "coordinator-p2").await?;
             match self.read_submission(&taken.message).await {
                 Ok(submission) => {
                     let connection = self.connection.clone();
-                    return Ok(NatsRunClaim::new(connection, taken.message, submission, lease));
+                    return Ok(NatsRunClaim::new(
+                        connection,
+                        taken.message,
+                        submission,
+                        taken.lease,
+                    ));
                 }
                 Err(Error::Damaged(error)) => {
                     self.set_aside("ALT", &taken.message, &error.to_string()).await?
@@ -67,9 +71,11 @@ impl NatsBus {
     }
 
     async fn open_submissions(&self) -> Result<Desk, Error> {
+        let lease = self.consumer_lease("ALT", "coordinator-p2").await?;
         let source = |rank| super::desk::Source {
             stream: "ALT",
             consumer: format!("coordinator-p{rank}"),
+            lease,
             seats: None,
         };
         Desk::open(self.connection.clone(), (0..RANKS).map(source).collect(), Vec::new()).await

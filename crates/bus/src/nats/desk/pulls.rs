@@ -11,7 +11,8 @@ use tracing::debug;
 use super::Place;
 use crate::nats::connect::Connection;
 
-/// How long a pull of one message waits at the server.
+/// How long a pull of one message waits at the server at most. Not longer than a quarter of a lease
+/// either: a message does not say when it was handed out, so its lease counts from its pull.
 const LIES: Duration = Duration::from_secs(10);
 
 /// How long the server has for a pull of what is there.
@@ -29,7 +30,17 @@ struct Pull {
     left: usize,
     /// Whether it asks for what is there, now.
     probes: bool,
+    sent: Instant,
     due: Instant,
+}
+
+/// A message that came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came {
+    /// Whether it is the last that its pull asked for.
+    pub(super) is_last: bool,
+    /// When it was asked for, or earlier: it was not handed out before.
+    pub(super) since: Instant,
 }
 
 /// All pulls of one desk: one for each place at most, for a message does not say which pull it is
@@ -40,11 +51,15 @@ pub(super) struct Pulls {
     inbox: String,
     count: u64,
     open: HashMap<Place, Pull>,
+    /// Pulls that were given up may have been answered, and the answer may be still to come: when
+    /// the first of those was sent.
+    given_up: HashMap<Place, Instant>,
 }
 
 impl Pulls {
     pub(super) fn new(connection: Connection, inbox: String) -> Self {
-        Self { connection, inbox, count: 0, open: HashMap::new() }
+        let (open, given_up) = (HashMap::new(), HashMap::new());
+        Self { connection, inbox, count: 0, open, given_up }
     }
 
     /// Messages that were asked for and are not here: for so many takers something is under way.
@@ -58,13 +73,19 @@ impl Pulls {
     }
 
     /// Leaves a pull for the next message, whenever it comes.
-    pub(super) async fn lay(&mut self, place: Place, stream: &str, consumer: &str) {
-        self.send(place, stream, consumer, 1, false).await;
+    pub(super) async fn lay(
+        &mut self,
+        place: Place,
+        stream: &str,
+        consumer: &str,
+        lease: Duration,
+    ) {
+        self.send(place, stream, consumer, 1, Some(LIES.min(lease / 4))).await;
     }
 
     /// Asks for up to `count` messages that are there now.
     pub(super) async fn probe(&mut self, place: Place, stream: &str, consumer: &str, count: usize) {
-        self.send(place, stream, consumer, count, true).await;
+        self.send(place, stream, consumer, count, None).await;
     }
 
     async fn send(
@@ -73,17 +94,16 @@ impl Pulls {
         stream: &str,
         consumer: &str,
         count: usize,
-        probes: bool,
+        lies: Option<Duration>,
     ) {
         self.count += 1;
-        let expires = if probes { PROBES } else { LIES };
         // With `expires` as well it would wait when there is nothing. (Without, it would lie for ever
         // at a consumer's limit of unacked messages; ours have none.)
-        let asked = if probes {
-            json!({ "batch": count, "no_wait": true })
-        } else {
-            json!({ "batch": 1, "expires": nanoseconds(expires) })
+        let asked = match lies {
+            None => json!({ "batch": count, "no_wait": true }),
+            Some(lies) => json!({ "batch": 1, "expires": nanoseconds(lies) }),
         };
+        let sent_at = Instant::now();
         let to = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
         let reply = format!("{}.{}", self.inbox, self.count);
         let sent =
@@ -92,21 +112,25 @@ impl Pulls {
             debug!(%error, "a pull is not sent");
             return;
         }
-        let due = Instant::now() + expires + LATE;
-        self.open.insert(place, Pull { number: self.count, left: count, probes, due });
+        let due = Instant::now() + lies.unwrap_or(PROBES) + LATE;
+        let (number, probes) = (self.count, lies.is_none());
+        self.open.insert(place, Pull { number, left: count, probes, sent: sent_at, due });
     }
 
-    /// Takes note of a message from `place`: whether its pull is over with it.
-    pub(super) fn came(&mut self, place: Place) -> bool {
+    /// Takes note of a message from `place`.
+    pub(super) fn came(&mut self, place: Place) -> Came {
+        let given_up = self.given_up.get(&place).copied();
         let Some(pull) = self.open.get_mut(&place) else {
-            return true;
+            // Nothing is asked for there: it is the answer to what was given up.
+            let since = given_up.unwrap_or_else(Instant::now);
+            return Came { is_last: true, since };
         };
         pull.left = pull.left.saturating_sub(1);
-        let over = pull.left == 0;
-        if over {
+        let came = Came { is_last: pull.left == 0, since: given_up.unwrap_or(pull.sent) };
+        if came.is_last {
             self.open.remove(&place);
         }
-        over
+        came
     }
 
     /// Takes note of word that there is nothing, or no more: from where.
@@ -118,18 +142,26 @@ impl Pulls {
         let number: u64 = word.subject.rsplit('.').next()?.parse().ok()?;
         let place = *self.open.iter().find(|(_, pull)| pull.number == number)?.0;
         self.open.remove(&place);
+        // What comes from here on was asked for later.
+        self.given_up.remove(&place);
         Some(place)
     }
 
     /// Gives up pulls that the server must have forgotten.
     pub(super) fn forget_overdue(&mut self) {
         let now = Instant::now();
-        self.open.retain(|_, pull| pull.due > now);
+        self.give_up(|pull| pull.due <= now);
     }
 
     /// Gives up all pulls: they were of another connection.
     pub(super) fn forget_all(&mut self) {
-        self.open.clear();
+        self.give_up(|_| true);
+    }
+
+    fn give_up(&mut self, whether: impl Fn(&Pull) -> bool) {
+        for (place, pull) in self.open.extract_if(|_, pull| whether(pull)) {
+            self.given_up.entry(place).or_insert(pull.sent);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Delivery, Limited, give_back};
 use crate::Error;
+use crate::lease::Lease;
 use crate::nats::connect::{Connection, unanswered};
 
 /// The right to run one attempt of a limited queue. Dropped, it goes back to its desk.
@@ -17,11 +18,9 @@ pub(crate) struct Seat {
     /// The message, until the seat is given up.
     message: Option<Message>,
     limited: usize,
-    /// When the lease was last known to be renewed.
-    since: Instant,
+    lease: Lease,
     /// Whether there are fewer seats now, and this is none of them.
     gone: bool,
-    lease: Duration,
     home: mpsc::UnboundedSender<Self>,
 }
 
@@ -39,10 +38,18 @@ impl Seat {
             self.gone = true;
             return Ok(());
         }
+        // Said by one whose lease is over, it would renew somebody else's: the server does not ask
+        // who says it. Nor is it known, when the answer is late, whose it renewed.
+        if self.lease.is_over() {
+            return Err(Error::LeaseLost);
+        }
         let sent = Instant::now();
         let heard = connection.client.request(reply.clone(), "+WPI".into()).await;
         heard.map_err(|error| unanswered(&reply, error))?;
-        self.since = sent;
+        if self.lease.is_over() {
+            return Err(Error::LeaseLost);
+        }
+        self.lease = self.lease.renewed(sent);
         Ok(())
     }
 
@@ -52,11 +59,11 @@ impl Seat {
     }
 
     fn is_due(&self) -> bool {
-        self.since.elapsed() >= self.lease / 4
+        self.lease.since.elapsed() >= self.lease.length / 4
     }
 
     fn is_fresh(&self) -> bool {
-        !self.gone && self.since.elapsed() < self.lease - self.lease / 10
+        !self.gone && !self.lease.is_over()
     }
 }
 
@@ -66,9 +73,8 @@ impl Drop for Seat {
             let seat = Self {
                 message: Some(message),
                 limited: self.limited,
-                since: self.since,
-                gone: self.gone,
                 lease: self.lease,
+                gone: self.gone,
                 home: self.home.clone(),
             };
             // A desk that is gone takes nothing back: then the lease runs out.
@@ -107,8 +113,8 @@ impl Seats {
         self.limited.len()
     }
 
-    pub(super) fn consumer(&self, limited: usize) -> &str {
-        &self.limited[limited].consumer
+    pub(super) fn of(&self, limited: usize) -> &Limited {
+        &self.limited[limited]
     }
 
     /// Seats that an attempt could take now.
@@ -122,17 +128,9 @@ impl Seats {
     }
 
     /// A seat has come.
-    pub(super) fn sit(&mut self, limited: usize, message: Message) {
-        let lease = self.limited[limited].lease;
+    pub(super) fn sit(&mut self, limited: usize, message: Message, lease: Lease) {
         let home = self.home.clone();
-        let seat = Seat {
-            message: Some(message),
-            limited,
-            since: Instant::now(),
-            gone: false,
-            lease,
-            home,
-        };
+        let seat = Seat { message: Some(message), limited, lease, gone: false, home };
         self.free[limited].push_back(seat);
     }
 
@@ -150,7 +148,7 @@ impl Seats {
     /// Renews a lease; the seat is away meanwhile, and comes back the way a used one does.
     fn renew(&self, mut seat: Seat) {
         let connection = self.connection.clone();
-        tokio::spawn(async move {
+        crate::task::spawn(async move {
             match seat.renew(&connection).await {
                 Ok(()) => drop(seat),
                 // Whether it is still ours is not known: nobody may sit there until it is.
