@@ -1,0 +1,229 @@
+//! A model of one nats-server 2.15.1 with JetStream: messages in, messages out, no clock of its own.
+//!
+//! It covers what the road over NATS uses (crates/bus/src/nats) and is held to the real server by
+//! [`comparison`](super::comparison). What it leaves out: clusters, permissions, push consumers,
+//! de-duplication by `Nats-Msg-Id`, delayed refusals, heartbeats of pulls, limits of an account.
+//!
+//! Who is connected and subscribed is not known here. Routing what is sent to subscribers, and word
+//! that nobody takes a request, are the caller's: [`JetStream::listens`] says what the server itself
+//! takes.
+
+mod api;
+mod batch;
+mod clock;
+mod config;
+mod consumer;
+mod direct;
+mod faults;
+mod info;
+mod kept;
+mod leases;
+mod message;
+mod publish;
+mod pulls;
+mod store;
+mod stream;
+mod subjects;
+
+use std::collections::BTreeMap;
+
+pub(crate) use self::message::{Headers, Message, Sent};
+pub(crate) use self::store::Stored;
+
+use self::message::Moment;
+use self::stream::Stream;
+use self::subjects::covers;
+
+/// Whether anybody subscribes to a subject now.
+pub(crate) type Interest<'a> = &'a dyn Fn(&str) -> bool;
+
+/// A server with its streams and consumers.
+#[derive(Debug)]
+pub(crate) struct JetStream {
+    server_id: String,
+    streams: BTreeMap<String, Stream>,
+}
+
+/// What is due by itself, and where.
+#[derive(Debug, Clone)]
+enum Due {
+    /// A message of a stream ends.
+    End(String),
+    /// Batches of a stream are given up.
+    Batch(String),
+    /// Leases of a consumer may be over.
+    Leases(String, String),
+    /// A pull at a consumer is over.
+    Pulls(String, String),
+}
+
+impl JetStream {
+    /// A server without streams.
+    pub(crate) const fn new(server_id: String) -> Self {
+        Self { server_id, streams: BTreeMap::new() }
+    }
+
+    /// The name of this start of the server.
+    pub(crate) fn server_id(&self) -> &str {
+        &self.server_id
+    }
+
+    /// Whether the server itself takes messages to a subject: a request to any other needs a
+    /// subscriber, else nobody answers it (503).
+    pub(crate) fn listens(&self, subject: &str) -> bool {
+        let words: Vec<&str> = subject.split('.').collect();
+        let has = |stream: &str, consumer: &str| {
+            self.streams.get(stream).is_some_and(|it| it.consumers.contains_key(consumer))
+        };
+        match *words.as_slice() {
+            ["$JS", "API", "DIRECT", "GET", stream, ..] => {
+                self.streams.get(stream).is_some_and(|it| it.rules.direct)
+            }
+            ["$JS", "API", "CONSUMER", "MSG", "NEXT", stream, consumer] => has(stream, consumer),
+            ["$JS", "ACK", stream, consumer, _, _, _, _, _] => has(stream, consumer),
+            ["$JS", "API", ..] => true,
+            _ => self.streams.values().any(|stream| stream.takes(subject)),
+        }
+    }
+
+    /// Takes a message that some client published at `now`, nanoseconds since 1970; what the server
+    /// sends because of it, in order. The message itself is not repeated.
+    pub(crate) fn handle(
+        &mut self,
+        now: u64,
+        message: &Message,
+        interest: Interest<'_>,
+    ) -> Vec<Sent> {
+        let mut out = self.tick(now, interest);
+        let at = Moment { now, interest };
+        if let Some(asked) = message.subject.strip_prefix("$JS.API.") {
+            self.ask(asked, message, at, &mut out);
+        } else if message.subject.starts_with("$JS.ACK.") {
+            let words: Vec<&str> = message.subject.split('.').collect();
+            if let [_, _, stream, consumer, _, _, _, _, _] = *words.as_slice()
+                && let Some(stream) = self.streams.get_mut(stream)
+            {
+                stream.hear(consumer, message, at, &mut out);
+            }
+        } else if let Some(stream) =
+            self.streams.values_mut().find(|stream| stream.takes(&message.subject))
+        {
+            stream.publish(message, at, &mut out);
+        }
+        // Who gave no inbox hears nothing.
+        out.retain(|sent| !sent.to.is_empty());
+        out
+    }
+
+    /// What happens by itself up to and at `now`, each at its own time.
+    pub(crate) fn tick(&mut self, now: u64, interest: Interest<'_>) -> Vec<Sent> {
+        let mut out = Vec::new();
+        while let Some((due, what)) = self.first_due().filter(|(due, _)| *due <= now) {
+            let at = Moment { now: due, interest };
+            match what {
+                Due::End(stream) => {
+                    if let Some(stream) = self.streams.get_mut(&stream)
+                        && let Some((_, sequence)) = stream.store.next_end()
+                    {
+                        stream.remove(sequence, due);
+                    }
+                }
+                Due::Batch(stream) => {
+                    if let Some(stream) = self.streams.get_mut(&stream) {
+                        stream.give_up_batches(due);
+                    }
+                }
+                Due::Leases(stream, consumer) => {
+                    if let Some(Stream { store, consumers, .. }) = self.streams.get_mut(&stream)
+                        && let Some(consumer) = consumers.get_mut(&consumer)
+                    {
+                        consumer.check_leases(store, at, &mut out);
+                    }
+                }
+                Due::Pulls(stream, consumer) => {
+                    if let Some(Stream { consumers, .. }) = self.streams.get_mut(&stream)
+                        && let Some(consumer) = consumers.get_mut(&consumer)
+                    {
+                        consumer.look_at_waiting(true, at, &mut out);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// When [`tick`](Self::tick) has something to do next.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.first_due().map(|(due, _)| due)
+    }
+
+    fn first_due(&self) -> Option<(u64, Due)> {
+        let streams = self.streams.iter().flat_map(|(name, stream)| {
+            let end = stream.store.next_end().map(|(end, _)| (end, Due::End(name.clone())));
+            let batch = stream.batches.values().map(|batch| batch.ends).min();
+            let batch = batch.map(|end| (end, Due::Batch(name.clone())));
+            let consumers = stream.consumers.iter().flat_map(move |(own, consumer)| {
+                let leases = consumer.check.map(|at| (at, Due::Leases(name.clone(), own.clone())));
+                let pulls = consumer.next_time_out();
+                let pulls = pulls.map(|at| (at, Due::Pulls(name.clone(), own.clone())));
+                leases.into_iter().chain(pulls)
+            });
+            end.into_iter().chain(batch).chain(consumers)
+        });
+        streams.min_by_key(|(due, _)| *due)
+    }
+
+    /// Kill -9 and a new start at `now`: what is stored stays, pulls and unfinished batches are gone.
+    ///
+    /// What a consumer knows is on disk up to a tenth of a second late, so leases may be forgotten
+    /// and counts of deliveries go back. `remembers` is asked of each stream and consumer whether
+    /// that last bit was written too.
+    pub(crate) fn restart(
+        &mut self,
+        now: u64,
+        server_id: String,
+        mut remembers: impl FnMut(&str, &str) -> bool,
+    ) {
+        self.server_id = server_id;
+        for (name, stream) in &mut self.streams {
+            stream.batches.clear();
+            for (own, consumer) in &mut stream.consumers {
+                consumer.restart(remembers(name, own), &stream.store, now);
+            }
+        }
+    }
+
+    /// A power cut takes what was stored last and not forced to disk: everything after `last`. To be
+    /// followed by [`restart`](Self::restart).
+    pub(crate) fn lose_tail(&mut self, stream: &str, last: u64) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.store.cut(last);
+        }
+    }
+
+    /// The messages of a stream by their sequences.
+    pub(crate) fn messages(&self, stream: &str) -> impl Iterator<Item = (u64, &Stored)> {
+        let stored = self.streams.get(stream).map(|stream| stream.store.messages());
+        stored.into_iter().flatten().map(|(sequence, stored)| (*sequence, stored))
+    }
+
+    /// The last sequence that a stream gave away.
+    pub(crate) fn last_sequence(&self, stream: &str) -> u64 {
+        self.streams.get(stream).map_or(0, |stream| stream.store.last())
+    }
+
+    /// The sequences that a consumer delivered and waits for, with how often each was delivered.
+    pub(crate) fn leased(&self, stream: &str, consumer: &str) -> Vec<(u64, u64)> {
+        let consumer = self.streams.get(stream).and_then(|stream| stream.consumers.get(consumer));
+        let leased = consumer.into_iter().flat_map(|consumer| {
+            let again = |sequence| consumer.again.get(sequence).copied().unwrap_or(0);
+            consumer.leases.keys().map(move |sequence| (*sequence, again(sequence) + 1))
+        });
+        leased.collect()
+    }
+}
+
+/// Whether a subscription to `pattern` is given what is sent to `subject`.
+pub(crate) fn is_for(pattern: &str, subject: &str) -> bool {
+    covers(pattern, subject)
+}
