@@ -44,17 +44,17 @@ pub(crate) struct JetStream {
     streams: BTreeMap<String, Stream>,
 }
 
-/// What is due by itself, and where.
-#[derive(Debug, Clone)]
+/// What is due by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
-    /// A message of a stream ends.
-    End(String),
-    /// Batches of a stream are given up.
-    Batch(String),
-    /// Leases of a consumer may be over.
-    Leases(String, String),
-    /// A pull at a consumer is over.
-    Pulls(String, String),
+    /// A message ends.
+    End,
+    /// Batches are given up.
+    Batch,
+    /// Leases may be over.
+    Leases,
+    /// A pull is over.
+    Pull,
 }
 
 impl JetStream {
@@ -118,35 +118,13 @@ impl JetStream {
     /// What happens by itself up to and at `now`, each at its own time.
     pub(crate) fn tick(&mut self, now: u64, interest: Interest<'_>) -> Vec<Sent> {
         let mut out = Vec::new();
-        while let Some((due, what)) = self.first_due().filter(|(due, _)| *due <= now) {
+        while let Some((due, what, stream, consumer)) =
+            self.dues().min_by_key(|(due, ..)| *due).filter(|(due, ..)| *due <= now)
+        {
+            let (stream, consumer) = (stream.to_owned(), consumer.to_owned());
             let at = Moment { now: due, interest };
-            match what {
-                Due::End(stream) => {
-                    if let Some(stream) = self.streams.get_mut(&stream)
-                        && let Some((_, sequence)) = stream.store.next_end()
-                    {
-                        stream.remove(sequence, due);
-                    }
-                }
-                Due::Batch(stream) => {
-                    if let Some(stream) = self.streams.get_mut(&stream) {
-                        stream.give_up_batches(due);
-                    }
-                }
-                Due::Leases(stream, consumer) => {
-                    if let Some(Stream { store, consumers, .. }) = self.streams.get_mut(&stream)
-                        && let Some(consumer) = consumers.get_mut(&consumer)
-                    {
-                        consumer.check_leases(store, at, &mut out);
-                    }
-                }
-                Due::Pulls(stream, consumer) => {
-                    if let Some(Stream { consumers, .. }) = self.streams.get_mut(&stream)
-                        && let Some(consumer) = consumers.get_mut(&consumer)
-                    {
-                        consumer.look_at_waiting(true, at, &mut out);
-                    }
-                }
+            if let Some(stream) = self.streams.get_mut(&stream) {
+                stream.come_due(what, &consumer, at, &mut out);
             }
         }
         out
@@ -154,23 +132,28 @@ impl JetStream {
 
     /// When [`tick`](Self::tick) has something to do next.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.first_due().map(|(due, _)| due)
+        self.due_after(0)
     }
 
-    fn first_due(&self) -> Option<(u64, Due)> {
-        let streams = self.streams.iter().flat_map(|(name, stream)| {
-            let end = stream.store.next_end().map(|(end, _)| (end, Due::End(name.clone())));
+    /// The same after a time, as far as it is known now.
+    pub(crate) fn due_after(&self, time: u64) -> Option<u64> {
+        self.dues().map(|(due, ..)| due).filter(|due| *due > time).min()
+    }
+
+    /// Everything that is due by itself some time: when, what, in which stream, at which consumer.
+    fn dues(&self) -> impl Iterator<Item = (u64, Due, &str, &str)> {
+        self.streams.iter().flat_map(|(name, stream)| {
+            let end = stream.store.next_end().map(|(end, _)| (end, Due::End, &**name, ""));
             let batch = stream.batches.values().map(|batch| batch.ends).min();
-            let batch = batch.map(|end| (end, Due::Batch(name.clone())));
+            let batch = batch.map(|end| (end, Due::Batch, &**name, ""));
             let consumers = stream.consumers.iter().flat_map(move |(own, consumer)| {
-                let leases = consumer.check.map(|at| (at, Due::Leases(name.clone(), own.clone())));
+                let leases = consumer.check.map(|at| (at, Due::Leases, &**name, &**own));
                 let pulls = consumer.next_time_out();
-                let pulls = pulls.map(|at| (at, Due::Pulls(name.clone(), own.clone())));
+                let pulls = pulls.map(|at| (at, Due::Pull, &**name, &**own));
                 leases.into_iter().chain(pulls)
             });
             end.into_iter().chain(batch).chain(consumers)
-        });
-        streams.min_by_key(|(due, _)| *due)
+        })
     }
 
     /// Kill -9 and a new start at `now`: what is stored stays, pulls and unfinished batches are gone.
@@ -226,4 +209,25 @@ impl JetStream {
 /// Whether a subscription to `pattern` is given what is sent to `subject`.
 pub(crate) fn is_for(pattern: &str, subject: &str) -> bool {
     covers(pattern, subject)
+}
+
+impl Stream {
+    fn come_due(&mut self, what: Due, consumer: &str, at: Moment<'_>, out: &mut Vec<Sent>) {
+        let Self { store, consumers, .. } = self;
+        match (what, consumers.get_mut(consumer)) {
+            (Due::End, _) => {
+                if let Some((_, sequence)) = store.next_end() {
+                    self.remove(sequence, at.now);
+                }
+            }
+            (Due::Batch, _) => self.give_up_batches(at.now),
+            (Due::Leases, Some(consumer)) => consumer.check_leases(store, at, out),
+            (Due::Pull, Some(consumer)) => {
+                consumer.look_at_waiting(true, at, out);
+                // Then it looks for more, and passes over what is not its own.
+                consumer.deliver(store, at, out);
+            }
+            (Due::Leases | Due::Pull, None) => {}
+        }
+    }
 }

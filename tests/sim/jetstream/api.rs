@@ -61,7 +61,7 @@ impl JetStream {
                 ("consumer_info", self.consumer_info(stream, name, at, out))
             }
             ["CONSUMER", "DELETE", stream, name] => {
-                ("consumer_delete", self.delete_consumer(stream, name))
+                ("consumer_delete", self.delete_consumer(stream, name, out))
             }
             _ => return None,
         };
@@ -125,7 +125,8 @@ impl JetStream {
             let found: Vec<_> = found.map(|(name, all)| (name.to_owned(), all.len())).collect();
             if !found.is_empty() {
                 (info["total"], info["limit"]) = (json!(found.len()), json!(SUBJECTS));
-                let offset = asked["offset"].as_u64().unwrap_or(0) as usize;
+                let offset = asked["offset"].as_u64().unwrap_or(0);
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 info["offset"] = json!(offset);
                 let page = found.into_iter().skip(offset).take(SUBJECTS);
                 info["state"]["subjects"] =
@@ -179,8 +180,11 @@ impl JetStream {
         if sequence > stream.store.last() {
             return Err(Fault::not_deleted("stream store EOF"));
         }
-        if !stream.remove(sequence, now) {
+        if sequence < stream.store.first().max(1) {
             return Err(Fault::not_deleted("no message found"));
+        }
+        if !stream.remove(sequence, now) {
+            return Err(Fault::no_sequence(sequence));
         }
         Ok(json!({ "success": true }))
     }
@@ -207,6 +211,9 @@ impl JetStream {
             if there.config != config {
                 return Err(Fault::consumer_exists());
             }
+            if let Some(info) = there.at_start.take() {
+                return Ok(info);
+            }
             return Ok(there.info(&found.store, at, out));
         }
         let mut consumer = Consumer::new(stream, name, config, &found.store, at.now);
@@ -232,9 +239,14 @@ impl JetStream {
         Ok(consumer.info(store, at, out))
     }
 
-    fn delete_consumer(&mut self, stream: &str, name: &str) -> Result<Value, Fault> {
+    fn delete_consumer(
+        &mut self,
+        stream: &str,
+        name: &str,
+        out: &mut Vec<Sent>,
+    ) -> Result<Value, Fault> {
         let consumers = &mut self.stream(stream)?.consumers;
-        consumers.remove(name).ok_or_else(Fault::no_consumer)?;
+        consumers.remove(name).ok_or_else(Fault::no_consumer)?.dismiss(out);
         Ok(json!({ "success": true }))
     }
 }

@@ -57,7 +57,7 @@ impl Stream {
                         "stream": self.name, "seq": last, "batch": name, "count": sequences.len(),
                     });
                     self.answer(message, answer.to_string().into(), out);
-                    sequences.into_iter().for_each(|sequence| self.announce(sequence, at, out));
+                    self.announce(&sequences, at, out);
                     return;
                 }
                 Err(fault) => self.refusal(&fault).to_string().into(),

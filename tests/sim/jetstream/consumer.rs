@@ -33,7 +33,7 @@ pub(super) struct Consumer {
     pub(super) config: Value,
     pub(super) filters: Vec<String>,
     pub(super) ack_wait: u64,
-    pub(super) most_waiting: usize,
+    pub(super) most_waiting: u64,
     pub(super) created: u64,
     /// The next sequence of the stream to look at, and the next number of a delivery.
     pub(super) next_sequence: u64,
@@ -54,6 +54,9 @@ pub(super) struct Consumer {
     pub(super) last_delivery: Option<u64>,
     pub(super) last_ack: Option<u64>,
     pub(super) kept: Kept,
+    /// What was said of it when the server started: who creates it again is told this, once (seen in
+    /// 2.15.1).
+    pub(super) at_start: Option<Value>,
 }
 
 impl Consumer {
@@ -67,7 +70,7 @@ impl Consumer {
             name: name.to_owned(),
             filters,
             ack_wait: config["ack_wait"].as_u64().unwrap_or(30_000_000_000),
-            most_waiting: config["max_waiting"].as_u64().map_or(512, |most| most as usize),
+            most_waiting: config["max_waiting"].as_u64().unwrap_or(512),
             config,
             created: now,
             next_sequence: start,
@@ -83,6 +86,7 @@ impl Consumer {
             last_delivery: None,
             last_ack: None,
             kept: Kept::starting(start - 1),
+            at_start: None,
         };
         consumer.recount(store);
         consumer
@@ -103,30 +107,31 @@ impl Consumer {
         u64::try_from(self.left).unwrap_or(0)
     }
 
-    /// A message of its own was stored.
+    /// Messages of its own were stored, all at once.
     pub(super) fn stored(
         &mut self,
-        sequence: u64,
+        sequences: &[u64],
         store: &Store,
         at: Moment<'_>,
         out: &mut Vec<Sent>,
     ) {
-        if sequence > self.counted {
-            self.left += 1;
-        }
-        if sequence >= self.next_sequence && !self.waiting.is_empty() {
+        // Seen in 2.15.1: those of a batch are counted before the first of them is delivered.
+        let new = sequences.iter().filter(|sequence| **sequence > self.counted);
+        self.left += i64::try_from(new.count()).unwrap_or(i64::MAX);
+        let is_ahead = sequences.iter().any(|sequence| *sequence >= self.next_sequence);
+        if is_ahead && !self.waiting.is_empty() {
             self.deliver(store, at, out);
         }
     }
 
     /// A single message was removed, by its subject or by the pattern of a purge.
-    pub(super) fn removed(&mut self, sequence: u64, subject: &str, store: &Store, now: u64) {
+    pub(super) fn removed(&mut self, sequence: u64, subject: &str, now: u64) {
         if sequence >= self.next_sequence && self.takes(subject) {
             self.left -= 1;
         }
         if let Some(lease) = self.leases.get(&sequence) {
             let delivery = lease.delivery;
-            self.settle(delivery, sequence, store, now);
+            self.settle(delivery, sequence, now);
         } else if self.again.remove(&sequence).is_some() {
             self.kept.acked(0, sequence, now);
         }
@@ -168,7 +173,7 @@ impl Consumer {
             *again -= 1;
             if let Some(lease) = self.leases.get(&sequence) {
                 let delivery = lease.delivery;
-                self.settle(delivery, sequence, store, now);
+                self.settle(delivery, sequence, now);
             }
         }
         let found = store.next(&self.filters, self.next_sequence);

@@ -64,6 +64,10 @@ impl Fault {
         Self::new(400, 10100, "filtered consumer not unique on workqueue stream")
     }
 
+    pub(super) fn no_sequence(sequence: u64) -> Self {
+        Self::new(400, 10043, format!("sequence {sequence} not found"))
+    }
+
     pub(super) fn not_deleted(why: &str) -> Self {
         Self::new(500, 10057, why)
     }

@@ -50,6 +50,10 @@ impl Consumer {
             self.left = self.left.min(most.cast_signed());
         }
         self.look_at_waiting(false, at, out);
+        self.shown(at.now)
+    }
+
+    pub(super) fn shown(&self, now: u64) -> Value {
         let kept = self.kept.state();
         let place = |(delivery, sequence): (u64, u64), last: Option<u64>| {
             let mut place = json!({ "consumer_seq": delivery, "stream_seq": sequence });
@@ -69,7 +73,7 @@ impl Consumer {
             "num_redelivered": self.again.len(),
             "num_waiting": self.waiting.len(),
             "num_pending": self.left(),
-            "ts": written(at.now),
+            "ts": written(now),
         })
     }
 }

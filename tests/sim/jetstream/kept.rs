@@ -121,8 +121,8 @@ impl Kept {
     }
 
     /// What a start of the server reads.
-    fn read(&mut self, all: bool) -> State {
-        if all {
+    fn read(&mut self, all: bool, now: u64) -> State {
+        if all || self.unwritten.is_some_and(|since| now >= since + PACE) {
             self.written.clone_from(&self.state);
         }
         self.unwritten = None;
@@ -150,7 +150,7 @@ impl Consumer {
     /// A new start of the server: requests are gone, and the rest is as it was written. `all`: the
     /// last tenth of a second was written too.
     pub(super) fn restart(&mut self, all: bool, store: &Store, now: u64) {
-        let state = self.kept.read(all);
+        let state = self.kept.read(all, now);
         self.waiting.clear();
         self.queue.clear();
         self.next_delivery = state.delivered.0 + 1;
@@ -170,6 +170,7 @@ impl Consumer {
             now + wait
         });
         self.recount(store);
+        self.at_start = Some(self.shown(now));
     }
 
     /// The stream lost what this consumer has seen.

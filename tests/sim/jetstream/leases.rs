@@ -25,16 +25,16 @@ impl Named {
 
 impl Consumer {
     /// Whether an ack counts; one of what was never delivered does not, and gets no answer.
-    pub(super) fn acks(&mut self, named: Named, store: &Store, now: u64) -> bool {
+    pub(super) fn acks(&mut self, named: Named, now: u64) -> bool {
         if named.sequence >= self.next_sequence {
             return false;
         }
-        self.settle(named.delivery, named.sequence, store, now);
+        self.settle(named.delivery, named.sequence, now);
         true
     }
 
     /// Ends a lease for good.
-    pub(super) fn settle(&mut self, delivery: u64, sequence: u64, _store: &Store, now: u64) {
+    pub(super) fn settle(&mut self, delivery: u64, sequence: u64, now: u64) {
         let mut delivery = delivery;
         if let Some(lease) = self.leases.remove(&sequence) {
             delivery = lease.delivery;

@@ -45,7 +45,7 @@ impl Stream {
             out.push(Sent::answer(reply, answer.to_string()));
         }
         if let Ok(sequence) = stored {
-            self.announce(sequence, at, out);
+            self.announce(&[sequence], at, out);
         }
     }
 

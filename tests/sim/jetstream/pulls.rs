@@ -71,7 +71,7 @@ impl Consumer {
                 return;
             }
         }
-        if self.waiting.len() >= self.most_waiting {
+        if self.waiting.len() as u64 >= self.most_waiting {
             out.push(refused(409, "Exceeded MaxWaiting"));
             return;
         }
@@ -121,6 +121,15 @@ impl Consumer {
             (at.interest)(&pull.inbox)
         });
         self.waiting.iter().map(|pull| pull.left).sum()
+    }
+
+    /// Ends all requests: the consumer is deleted.
+    pub(super) fn dismiss(self, out: &mut Vec<Sent>) {
+        out.extend(
+            self.waiting
+                .iter()
+                .map(|pull| Sent::status(&pull.inbox, 409, "Consumer Deleted", Headers::default())),
+        );
     }
 
     /// When a request is over by itself.

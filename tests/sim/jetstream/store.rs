@@ -40,6 +40,8 @@ pub(super) struct Store {
     last: u64,
     last_time: u64,
     bytes: u64,
+    /// Whether it was emptied before it had a message: then its first sequence is 1, not 0.
+    emptied: bool,
 }
 
 impl Store {
@@ -67,7 +69,7 @@ impl Store {
     pub(super) fn first(&self) -> u64 {
         match self.messages.keys().next() {
             Some(first) => *first,
-            None if self.last == 0 => 0,
+            None if self.last == 0 && !self.emptied => 0,
             None => self.last + 1,
         }
     }
@@ -174,6 +176,11 @@ impl Store {
         }
         self.last = self.last.min(last);
         self.last_time = self.messages.values().next_back().map_or(0, |stored| stored.time);
+    }
+
+    /// Takes note that everything was removed.
+    pub(super) const fn empty(&mut self) {
+        self.emptied = true;
     }
 
     /// The next message to end by itself: when, and which.

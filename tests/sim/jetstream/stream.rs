@@ -98,12 +98,14 @@ impl Stream {
         Ok(())
     }
 
-    /// Tells the consumers of a stored message.
-    pub(super) fn announce(&mut self, sequence: u64, at: Moment<'_>, out: &mut Vec<Sent>) {
+    /// Tells the consumers of stored messages.
+    pub(super) fn announce(&mut self, stored: &[u64], at: Moment<'_>, out: &mut Vec<Sent>) {
         let Self { store, consumers, .. } = self;
-        let Some(stored) = store.get(sequence) else { return };
-        for consumer in consumers.values_mut().filter(|it| it.takes(&stored.subject)) {
-            consumer.stored(sequence, store, at, out);
+        for consumer in consumers.values_mut() {
+            let subjects = stored.iter().filter_map(|it| Some((*it, &*store.get(*it)?.subject)));
+            let own = subjects.filter(|(_, subject)| consumer.takes(subject));
+            let own: Vec<u64> = own.map(|(sequence, _)| sequence).collect();
+            consumer.stored(&own, store, at, out);
         }
     }
 
@@ -115,10 +117,9 @@ impl Stream {
     }
 
     fn removed(&mut self, sequence: u64, subject: &str, now: u64) {
-        let Self { store, consumers, .. } = self;
-        for consumer in consumers.values_mut() {
+        for consumer in self.consumers.values_mut() {
             if consumer.filters.is_empty() || consumer.filters.iter().any(|it| hears(it, subject)) {
-                consumer.removed(sequence, subject, store, now);
+                consumer.removed(sequence, subject, now);
             }
         }
     }
@@ -133,6 +134,9 @@ impl Stream {
         gone.truncate(gone.len().saturating_sub(keep));
         for sequence in &gone {
             self.store.take(*sequence);
+        }
+        if subject.is_none() {
+            self.store.empty();
         }
         match (gone.as_slice(), subject) {
             ([], _) => {}
@@ -185,8 +189,15 @@ impl Stream {
         let named = Named::parse(&message.subject);
         let mut answers = named.sequence > 0;
         match &*message.payload {
-            b"" | b"+ACK" | b"+OK" => answers &= self.acked(name, named, at.now),
-            word if word.starts_with(b"+TERM") => answers &= self.acked(name, named, at.now),
+            b"" | b"+ACK" | b"+OK" => {
+                // Seen in 2.15.1: where acks remove nothing, even one of sequence 0 is answered.
+                answers |= !self.rules.is_queue;
+                answers &= self.acked(name, named, at.now);
+            }
+            word if word.starts_with(b"+TERM") => {
+                answers |= !self.rules.is_queue;
+                answers &= self.acked(name, named, at.now);
+            }
             word if word.starts_with(b"-NAK") => consumer.hands_back(named, store, at, out),
             b"+WPI" => consumer.renews(named.sequence, at.now),
             _ => {}
@@ -200,7 +211,7 @@ impl Stream {
     fn acked(&mut self, name: &str, named: Named, now: u64) -> bool {
         let Self { store, consumers, .. } = self;
         let Some(consumer) = consumers.get_mut(name) else { return false };
-        if !consumer.acks(named, store, now) {
+        if !consumer.acks(named, now) {
             return false;
         }
         let stored = store.get(named.sequence).filter(|_| self.rules.is_queue);
