@@ -18,6 +18,8 @@ mod faults;
 mod info;
 mod kept;
 mod leases;
+#[cfg(test)]
+mod measured;
 mod message;
 mod publish;
 mod pulls;
