@@ -20,6 +20,7 @@ fmt-check:
 # Fail on any warning of the compiler or of clippy.
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --workspace --features tests/sim --test sim --locked -- -D warnings
 
 # The examples in the docs first, so that the last lines are the summary. The tests of the command
 # line run the program, so it is built before them.
@@ -41,6 +42,12 @@ purity:
 e2e:
     cargo build --locked --package runner --package tests
     target/debug/e2e
+
+# Play fleets in a simulated world: many seeds, or one seed with all that is said, or `planted` bugs.
+sim WHAT="seeds":
+    SIM_SEED={{ if WHAT =~ '^[0-9]+$' { WHAT } else { "" } }} \
+        cargo test --workspace --features tests/sim --test sim --locked -- --nocapture \
+        {{ if WHAT == "seeds" { "nothing_breaks a_seed_is" } else if WHAT == "planted" { "planted" } else { "nothing_breaks" } }}
 
 # Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.
 bench WHAT="parts":
@@ -67,7 +74,7 @@ cargo-tool NAME VERSION:
     test -x .tools/cargo/bin/{{ NAME }} || cargo install --quiet --locked --root .tools/cargo {{ NAME }}@{{ VERSION }}
 
 # All that a change must pass, cheapest first, tests last.
-ci: fmt-check lint doc purity test
+ci: fmt-check lint doc purity test sim
 
 # Run an ALT file on this machine, for example `just run tests/alt/hello.alt.json`.
 run FILE *ARGS:

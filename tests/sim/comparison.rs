@@ -145,42 +145,39 @@ impl Pair {
             nobody(to_model)
         };
         self.wire.say(to_server).await;
-        self.compare(sent).await
+        let patience = if sent.is_empty() { self.margin / 4 } else { self.margin / 16 };
+        self.compare(sent, patience).await
     }
 
     /// Lets time pass for both.
     async fn wait(&mut self, time: Duration) -> Result<(), String> {
         tokio::time::sleep(time).await;
-        self.keep_clear().await?;
-        self.catch_up().await
-    }
-
-    /// What happened by itself until now.
-    async fn catch_up(&mut self) -> Result<(), String> {
-        let open = &self.open;
-        let now = self.now();
-        let sent = self.model.tick(now, &|subject| open.iter().any(|it| is_for(it, subject)));
-        self.compare(sent).await
+        self.keep_clear().await
     }
 
     /// Waits until nothing is about to happen by itself: the order of that and of what is said next
-    /// would be chance.
+    /// would be chance. Then compares what happened until now.
     async fn keep_clear(&mut self) -> Result<(), String> {
+        let mut sent = Vec::new();
+        let margin = nanos(self.margin);
         loop {
-            let (now, margin) = (self.now(), nanos(self.margin));
+            let now = self.now();
             let near = self.model.next_due().filter(|due| *due < now + margin);
-            let Some(mut last) = near else { return Ok(()) };
+            let Some(mut last) = near else { break };
             while let Some(due) = self.model.due_after(last).filter(|due| *due < last + margin) {
                 last = due;
             }
             let until = (last + margin / 2).saturating_sub(now);
             tokio::time::sleep(Duration::from_nanos(until)).await;
-            self.catch_up().await?;
+            let (now, open) = (self.now(), &self.open);
+            // What happens next may be known only when this has.
+            sent.extend(self.model.tick(now, &|it| open.iter().any(|own| is_for(own, it))));
         }
+        self.compare(sent, Duration::ZERO).await
     }
 
     /// Holds what the model sent against what came.
-    async fn compare(&mut self, sent: Vec<Sent>) -> Result<(), String> {
+    async fn compare(&mut self, sent: Vec<Sent>, patience: Duration) -> Result<(), String> {
         let open = &self.open;
         let model = sent.into_iter().filter(|sent| open.iter().any(|it| is_for(it, &sent.to)));
         let mut model: Vec<Sent> = model.collect();
@@ -191,7 +188,6 @@ impl Pair {
             server.push(sent);
         }
         // What comes beside it, and what the server does behind its answers, or without one.
-        let patience = if model.is_empty() { self.margin / 4 } else { self.margin / 16 };
         while let Some(sent) = self.wire.next(patience).await {
             server.push(sent);
         }
@@ -265,6 +261,13 @@ async fn the_model_answers_as_the_server_does() {
             scripts.buffer_unordered(at_once).collect().await;
         // A script in which nothing happens would hold the model to nothing.
         assert!(told.iter().all(|(_, told)| told.as_ref().map_or(true, |heard| *heard > 20)));
+        for (seed, why) in told.iter().filter_map(|(seed, told)| Some((seed, told.as_ref().err()?)))
+        {
+            println!(
+                "SIM_SEED={seed} tick {tick_ms}: {}",
+                why.split("<<<").nth(1).unwrap_or_default()
+            );
+        }
         failed = told.into_iter().filter_map(|(seed, told)| Some((seed, told.err()?))).collect();
         seeds = failed.iter().map(|(seed, _)| *seed).collect();
         if seeds.is_empty() {

@@ -192,6 +192,13 @@ impl JetStream {
         stored.into_iter().flatten().map(|(sequence, stored)| (*sequence, stored))
     }
 
+    /// Those from a sequence on.
+    #[cfg(feature = "sim")]
+    pub(crate) fn since(&self, stream: &str, first: u64) -> impl Iterator<Item = (u64, &Stored)> {
+        let stored = self.streams.get(stream).map(|stream| stream.store.messages().range(first..));
+        stored.into_iter().flatten().map(|(sequence, stored)| (*sequence, stored))
+    }
+
     /// The last sequence that a stream gave away.
     pub(crate) fn last_sequence(&self, stream: &str) -> u64 {
         self.streams.get(stream).map_or(0, |stream| stream.store.last())

@@ -6,6 +6,7 @@ use alt::TaskIndex;
 use bus::Bus;
 use engine::{Run, TaskState, delay_after};
 use last::{AttemptFacts, TaskEnd, TaskFacts};
+use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, AttemptKey, Outcome, Stored, Timestamp, Verdict};
 
 use tokio_util::task::AbortOnDropHandle;
@@ -96,7 +97,8 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
         let mut verdicts = found.into_iter();
         for (task, tried) in tasks {
             let count = tried.map_or(0, |last| last.get() as usize);
-            let stored: Vec<_> = verdicts.by_ref().take(count).flatten().collect();
+            let untold = usize::from(is_planted(Bug::AttemptUntold) && count > 1);
+            let stored: Vec<_> = verdicts.by_ref().take(count).flatten().skip(untold).collect();
             self.fetched.push_back(self.facts(task, stored));
         }
     }

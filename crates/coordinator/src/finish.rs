@@ -13,6 +13,7 @@ use bytes::Bytes;
 use engine::Run;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use last::{Assembled, FileDigest, Picture, RunFacts};
+use protocol::planted::{Bug, is_planted};
 use protocol::{End, RunId};
 use store::{Created, Store, key};
 use tracing::{error, warn};
@@ -98,7 +99,10 @@ async fn put_all(
     store.put(&at("graph.svg"), made.svg.clone()).await?;
     store.put(&at("graph.dot"), made.dot.clone()).await?;
     let key = at(LAST);
-    let (created, digest) = store.put_file_new(&key, &made.path).await?;
+    let (created, digest) = match store.put_file_new(&key, &made.path).await {
+        Err(_) if is_planted(Bug::FailedWriteTakenAsDone) => return Ok(String::new()),
+        put => put?,
+    };
     if created == Created::Exists {
         // Whoever was here before wrote the same, for it is a function of what is stored; should it
         // not be the same, what may have been read already stands.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use alt::TaskIndex;
+use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, Counts, Outcome, Timestamp, limits};
 
 use crate::plan::Order;
@@ -208,7 +209,10 @@ impl Run {
         for &dependent in alt.graph().dependents(task) {
             // A dependent that another failure cancelled stays cancelled.
             if let TaskState::Waiting { unfinished } = self.tasks[dependent.get()] {
-                if unfinished == 1 {
+                if is_planted(Bug::DependentForgotten) && unfinished > 2 {
+                    continue;
+                }
+                if unfinished == 1 || (unfinished == 2 && is_planted(Bug::DependentTooEarly)) {
                     self.make_ready(dependent, Attempt::FIRST);
                 } else {
                     self.set(dependent, TaskState::Waiting { unfinished: unfinished - 1 });
@@ -242,6 +246,7 @@ impl Run {
         match &mut self.phase {
             // Verdicts that are still to be told decide what was outstanding; the rest is swept
             // when all is known.
+            Phase::Replaying { .. } if is_planted(Bug::CancellationForgotten) => {}
             Phase::Replaying { cancelled_at } => *cancelled_at = cancelled_at.or(Some(at)),
             Phase::Running => {
                 self.phase = Phase::Cancelling;

@@ -1,6 +1,7 @@
 //! The life of one task: its states, and the only table of what a verdict leads to.
 
 use alt::TaskIndex;
+use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, Outcome, Timestamp};
 
 /// Where a task stands. Each variant holds exactly what is true then.
@@ -181,7 +182,8 @@ pub(crate) struct Spent {
 
 /// The one table: (verdict, budgets, whether the run is being cancelled) to decision.
 pub(crate) fn decide(verdict: Verdict, spent: Spent, retries: u8, cancelling: bool) -> Decision {
-    let may_retry = !cancelling && spent.failures <= u16::from(retries);
+    let retries = u16::from(retries) + u16::from(is_planted(Bug::RetryOnceTooOften));
+    let may_retry = !cancelling && spent.failures <= retries;
     match verdict.outcome {
         Outcome::Ok => Decision::Complete,
         Outcome::Cancelled => Decision::Cancel,

@@ -7,6 +7,7 @@ pub mod codec;
 mod id;
 pub mod limits;
 mod message;
+pub mod planted;
 mod question;
 pub mod subject;
 mod time;

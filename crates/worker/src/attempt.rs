@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bus::{Bus, Claim, Recorded, lease};
 use job::{Context, ContextParts};
+use protocol::planted::{Bug, is_planted};
 use protocol::{Offer, Outcome, Perturbation, Started, limits};
 use tokio::time::{Instant, sleep};
 use tokio_util::either::Either;
@@ -93,7 +94,7 @@ async fn beside_others<B: Bus>(
 ) -> (Report, Duration, Vec<String>) {
     let not_at_all = |report| (report, Duration::ZERO, Vec::new());
     let lost = if redelivered { insist(|| claim.lost()).await } else { 0 };
-    if lost >= limits::LOST_WORKERS {
+    if lost + u32::from(is_planted(Bug::WorkerLostTooSoon)) >= limits::LOST_WORKERS {
         return not_at_all(Report::WorkerLost(lost));
     }
     let alone = lost >= limits::LOST_ALONE;

@@ -47,7 +47,14 @@ impl Seen {
         Self {
             to: sent.to.clone(),
             subject: message.subject.clone(),
-            reply: message.reply.as_deref().map(without_time),
+            reply: message.reply.as_deref().map(|reply| {
+                // Seen in 2.15.1: whether the rest of a batch is counted before its first message
+                // is delivered is chance.
+                let counts = message.headers.get("Nats-Batch-Id").is_none();
+                let (address, left) = reply.rsplit_once('.').unwrap_or((reply, ""));
+                let left = if counts { left } else { "some" };
+                without_time(&format!("{address}.{left}"))
+            }),
             status: message.status.clone(),
             headers,
             payload,

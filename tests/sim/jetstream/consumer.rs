@@ -115,7 +115,8 @@ impl Consumer {
         at: Moment<'_>,
         out: &mut Vec<Sent>,
     ) {
-        // Seen in 2.15.1: those of a batch are counted before the first of them is delivered.
+        // Those of a batch are mostly counted before the first of them is delivered (seen in 2.15.1:
+        // it is chance).
         let new = sequences.iter().filter(|sequence| **sequence > self.counted);
         self.left += i64::try_from(new.count()).unwrap_or(i64::MAX);
         let is_ahead = sequences.iter().any(|sequence| *sequence >= self.next_sequence);

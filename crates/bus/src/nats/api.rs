@@ -40,8 +40,8 @@ impl Fault {
 
     /// Nothing is there.
     pub(super) const fn is_missing(&self) -> bool {
-        // No stream, no consumer, no message.
-        matches!(self.err_code, 10059 | 10014 | 10037) || self.code == 404
+        // No stream, no consumer, no message; none to delete, by two names (seen in 2.15.1).
+        matches!(self.err_code, 10059 | 10014 | 10037 | 10043 | 10057) || self.code == 404
     }
 
     /// As an error: whether another try may do better is told apart.

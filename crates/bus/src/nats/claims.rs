@@ -5,9 +5,10 @@
 //! is over, and say nothing afterwards: a late word would be about somebody else's lease.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
-use protocol::{Offer, Sequence, subject};
+use protocol::{Offer, Sequence, Timestamp, subject};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -150,6 +151,18 @@ impl NatsClaim {
         let server = if deliveries > 1 { connection.server() } else { String::new() };
         let seat = tokio::sync::Mutex::new(seat);
         Self { held: Held::new(connection, message, lease), offer, deliveries, server, seat }
+    }
+
+    /// A server that is started again knows leases without a heartbeat by when their messages were
+    /// stored (seen in 2.15.1): one that waited for long would be handed out again at once.
+    pub(super) async fn outlive_a_restart(&self) {
+        let Lease { length, .. } = self.held.lease();
+        let delivery = Delivery::parse(&self.held.reply());
+        let stored = delivery.map_or(0, |delivery| delivery.stored_ms);
+        let waited = self.held.connection.now().since(Timestamp(stored));
+        if Duration::from_millis(waited) > length / 2 {
+            self.held.mention("+WPI").await;
+        }
     }
 
     async fn extend_seat(&self) -> Result<(), Error> {

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Fewer than this are not worth a batch on any server.
-const FEW: usize = 16;
+const FEW: usize = if cfg!(feature = "sim") { 2 } else { 16 };
 
 /// Messages after which it is known how fast a way is.
-const STRETCH: usize = 500;
+const STRETCH: usize = if cfg!(feature = "sim") { 5 } else { 500 };
 
 /// Every how many stretches the slower way is tried again.
 const AGAIN: u32 = 32;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
+use protocol::planted::{Bug, is_planted};
 use protocol::{Failure, Offer, Outcome, Sequence, Verdict, codec, subject};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,10 +35,15 @@ impl NatsBus {
             return Err(Error::Refused(format!("`{queue}` cannot name a queue")));
         }
         // The seats first: a worker that finds the queue without them takes it for unlimited.
-        self.declare_seats(queue, limit).await?;
+        if !is_planted(Bug::SeatsDeclaredLate) {
+            self.declare_seats(queue, limit).await?;
+        }
         for rank in 0..RANKS {
             let asked = definition::queue_consumer(queue, rank, self.shared.lease);
             self.ensure_consumer("TASKS", &format!("{queue}-p{rank}"), &asked).await?;
+        }
+        if is_planted(Bug::SeatsDeclaredLate) {
+            self.declare_seats(queue, limit).await?;
         }
         Ok(())
     }
@@ -124,7 +130,9 @@ impl NatsBus {
             match read_offer(&message) {
                 Ok(offer) => {
                     let connection = self.connection.clone();
-                    return Ok(NatsClaim::new(connection, message, offer, seat, lease));
+                    let claim = NatsClaim::new(connection, message, offer, seat, lease);
+                    claim.outlive_a_restart().await;
+                    return Ok(claim);
                 }
                 Err(error) => self.refuse_offer(&message, &error.to_string()).await?,
             }

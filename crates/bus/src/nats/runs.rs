@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use futures::StreamExt;
+use protocol::planted::{Bug, is_planted};
 use protocol::{
     AttemptKey, Cancellation, End, Failure, Outcome, RunId, RunRecord, Sequence, Stored, Verdict,
     codec, subject,
@@ -97,7 +98,9 @@ impl NatsBus {
         // The owner record first: then no late coordinator can add an offer behind the purge.
         self.purge("TASKS", &subject::owner(end.run)).await?;
         self.purge("TASKS", &subject::owner_guard(end.run)).await?;
-        self.purge("TASKS", &subject::offers(end.run)).await?;
+        if !is_planted(Bug::EndLeavesOffers) {
+            self.purge("TASKS", &subject::offers(end.run)).await?;
+        }
         for pattern in subject::forgotten(end.run) {
             self.purge("RUN", &pattern).await?;
         }

@@ -1,0 +1,64 @@
+//! Which rare states a message to the server, and its answer, show.
+
+use serde_json::Value;
+
+use crate::jetstream::{JetStream, Message, Sent};
+use crate::{oracle, rare};
+
+/// Before the server takes a message.
+pub(crate) fn before(server: &JetStream, message: &Message) {
+    let words: Vec<&str> = message.subject.split('.').collect();
+    let ["$JS", "ACK", stream, consumer, delivered, sequence, ..] = *words.as_slice() else {
+        return;
+    };
+    let (Ok(delivered), Ok(sequence)) = (delivered.parse::<u64>(), sequence.parse::<u64>()) else {
+        return;
+    };
+    let leased = server.leased(stream, consumer);
+    let now = leased.iter().find(|(held, _)| *held == sequence).map(|(_, count)| *count);
+    if now.is_none_or(|now| now <= delivered) {
+        return;
+    }
+    match &*message.payload {
+        b"+WPI" => rare::reach("a lease was renewed by one who had lost it"),
+        b"-NAK" => {
+            // The server gives it to a third one then. It does not ask who says so, and a word that
+            // was on its way for longer than a lease cannot be called back.
+            rare::reach("a lease was given back by one who had lost it");
+            oracle::forget();
+        }
+        _ => {}
+    }
+}
+
+/// After it did.
+pub(crate) fn after(message: &Message, sent: &[Sent]) {
+    for one in sent {
+        let reply = one.message.reply.as_deref().unwrap_or_default();
+        let mut words = reply.split('.').skip(2);
+        if let (Some("SEATS"), _, Some(count)) = (words.next(), words.next(), words.next())
+            && count != "1"
+        {
+            rare::reach("a seat was handed out again");
+        }
+    }
+    let inbox = message.reply.as_deref();
+    let Some(answer) = sent.iter().find(|one| Some(one.to.as_str()) == inbox) else { return };
+    let answer: Value = serde_json::from_slice(&answer.message.payload).unwrap_or_default();
+    let refused = answer.get("error").is_some();
+    let code = answer["error"]["err_code"].as_u64().unwrap_or(0);
+    if message.headers.get("Nats-Batch-Commit").is_some() {
+        rare::reach(if refused { "a batch was refused as a whole" } else { "a batch was stored" });
+    }
+    if !refused {
+        return;
+    }
+    let words: Vec<&str> = message.subject.split('.').collect();
+    match *words.as_slice() {
+        ["task", ..] if code == 10071 => rare::reach("an offer was refused by its fence"),
+        ["task", ..] => rare::reach("an offer was there already"),
+        ["run", _, "res", ..] => rare::reach("a verdict was refused, another was first"),
+        ["run", _, "end"] => rare::reach("an end was stored by a second coordinator"),
+        _ => {}
+    }
+}

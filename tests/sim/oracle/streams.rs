@@ -1,0 +1,212 @@
+//! What is stored, message by message: offers, verdicts, owners, ends.
+
+use protocol::{AttemptKey, Offer, Outcome, RunId, Verdict, codec, subject};
+
+use super::{ORACLE, Oracle, Said};
+use crate::jetstream::{JetStream, Stored};
+use crate::rare;
+
+/// Streams that are looked at, in the order of what depends on what.
+const STREAMS: [&str; 3] = ["ALT", "RUN", "TASKS"];
+
+/// Takes note of all that was stored since the last look.
+pub(crate) fn look(now: u64, server: &JetStream) {
+    ORACLE.with_borrow_mut(|oracle| {
+        let Some(oracle) = oracle else { return };
+        oracle.now = now;
+        for stream in STREAMS {
+            let seen = oracle.seen.get(stream).copied().unwrap_or(0);
+            let last = server.last_sequence(stream);
+            if last <= seen {
+                continue;
+            }
+            for (sequence, stored) in server.since(stream, seen + 1) {
+                oracle.take(stream, sequence, stored);
+            }
+            oracle.seen.insert(stream, last);
+        }
+    });
+}
+
+impl Oracle {
+    fn take(&mut self, stream: &str, sequence: u64, stored: &Stored) {
+        let words: Vec<&str> = stored.subject.split('.').collect();
+        match (stream, words.as_slice()) {
+            ("ALT", _) => {
+                // The run of a raw submission is known when it has an owner.
+                self.raw += usize::from(stored.subject == subject::SUBMIT_RAW);
+            }
+            ("TASKS", ["own", run]) => self.take_owner(run, sequence),
+            ("TASKS", ["task", ..]) => self.take_offer(sequence, stored),
+            ("RUN", ["run", run, "res", queue, task, attempt]) => {
+                let place = (run.parse(), task.parse(), attempt.parse());
+                if let (Ok(run), Ok(task), Ok(attempt)) = place {
+                    self.take_verdict(run, queue, (task, attempt), stored);
+                }
+            }
+            ("RUN", ["run", run, "try", _, task, attempt, _]) => {
+                let place = (run.parse(), task.parse(), attempt.parse());
+                if let (Ok(run), Ok(task), Ok(attempt)) = place {
+                    let seen: &mut super::Seen = self.runs.entry(run).or_default();
+                    *seen.notes.entry((task, attempt)).or_default() += 1;
+                    rare::reach("an attempt was handed out again");
+                }
+            }
+            ("RUN", ["run", run, "ctl"]) => {
+                if let Ok(run) = run.parse() {
+                    let seen = self.runs.entry(run).or_default();
+                    seen.cancelled = seen.cancelled.or(Some(sequence));
+                    let early = seen.owners.is_empty();
+                    rare::reach(if early {
+                        "a run was cancelled before it was taken"
+                    } else {
+                        "a run was cancelled while it ran"
+                    });
+                }
+            }
+            ("RUN", ["run", run, "end"]) => {
+                if let Ok(run) = run.parse() {
+                    self.take_end(run, stored);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_owner(&mut self, run: &str, sequence: u64) {
+        let Ok(run) = run.parse::<RunId>() else { return };
+        let seen = self.runs.entry(run).or_default();
+        seen.owned_after_cancellation = seen.cancelled.is_some();
+        seen.owners.push(sequence);
+        if seen.owners.len() > 1 {
+            rare::reach("a run changed its owner");
+        }
+    }
+
+    fn take_offer(&mut self, sequence: u64, stored: &Stored) {
+        let offer: Offer = match codec::decode(&stored.payload) {
+            Ok(offer) => offer,
+            Err(error) => return self.refuse(20, format!("{}: {error}", stored.subject)),
+        };
+        let key = offer.key();
+        if subject::offer(&offer.queue, offer.priority, &key) != stored.subject {
+            return self.refuse(20, format!("{} holds the offer of {key:?}", stored.subject));
+        }
+        let number = offer.id.strip_prefix('f').and_then(|it| it.split('t').next()?.parse().ok());
+        let seen = self.runs.entry(key.run).or_default();
+        seen.plan = seen.plan.or(number);
+        let owner = seen.owners.last().copied();
+        if owner != Some(offer.epoch.0) {
+            let text = format!("{} has epoch {} under {owner:?}", stored.subject, offer.epoch.0);
+            return self.refuse(14, text);
+        }
+        if seen.owned_after_cancellation {
+            self.refuse(18, format!("{} after a cancellation", stored.subject));
+        }
+        self.check_attempt(&key);
+        let place = (key.task.0, key.attempt.get());
+        let seen = self.runs.entry(key.run).or_default();
+        seen.offers.entry(place).or_default().push(sequence);
+        if seen.end.is_some() {
+            self.refuse(6, format!("{} after the end of its run", stored.subject));
+        }
+    }
+
+    /// Whether an offer of this attempt may be made now.
+    fn check_attempt(&mut self, key: &AttemptKey) {
+        let (task, attempt) = (key.task.0, key.attempt.get());
+        if let Some(missing) = self.missing(key.run, task) {
+            let text = format!("task {task} is offered, task {missing} has not completed");
+            return self.refuse(3, text);
+        }
+        let Some(seen) = self.runs.get(&key.run) else { return };
+        if attempt > 1 {
+            match seen.verdicts.get(&(task, attempt - 1)) {
+                None => {
+                    let text =
+                        format!("task {task}: attempt {attempt} before the verdict on the last");
+                    return self.refuse(4, text);
+                }
+                Some(said) if said.outcome == Outcome::Ok || !said.retryable => {
+                    let text = format!("task {task}: attempt {attempt} though it was decided");
+                    return self.refuse(6, text);
+                }
+                Some(_) => {}
+            }
+        }
+        let Some(plan) = self.run_plan(key.run) else { return };
+        let Some(retries) = plan.tasks.get(task as usize).map(|task| task.retries) else {
+            return self.refuse(20, format!("task {task} is not in the file"));
+        };
+        let spent = (1..attempt).filter_map(|it| seen.verdicts.get(&(task, it)));
+        let spent = spent.filter(|said| said.is_failure()).count();
+        if spent > retries {
+            self.refuse(21, format!("task {task} is tried again after {spent} failures"));
+        }
+    }
+
+    fn take_verdict(&mut self, run: RunId, queue: &str, place: (u32, u32), stored: &Stored) {
+        let verdict: Verdict = match codec::decode(&stored.payload) {
+            Ok(verdict) => verdict,
+            Err(error) => return self.refuse(20, format!("{}: {error}", stored.subject)),
+        };
+        if subject::verdict(&verdict.key(), queue) != stored.subject {
+            return self.refuse(
+                20,
+                format!("{} holds the verdict on {:?}", stored.subject, verdict.key()),
+            );
+        }
+        let said = Said {
+            outcome: verdict.outcome,
+            retryable: verdict.failure.as_ref().is_some_and(|failure| failure.retryable),
+        };
+        let sealed = verdict.worker.is_none();
+        let seen = self.runs.entry(run).or_default();
+        if seen.end.is_some() {
+            // Forgotten with the run's other verdicts, and told in no LAST.
+            rare::reach("a verdict came after the end of its run");
+            return;
+        }
+        if seen.verdicts.insert(place, said).is_some() {
+            return self.refuse(1, format!("{} is stored twice", stored.subject));
+        }
+        let has_run =
+            seen.executions.get(&place).is_some_and(|all| all.iter().any(|it| it.is_done()));
+        let was_offered = seen.offers.contains_key(&place);
+        match verdict.outcome {
+            Outcome::Ok if !has_run || !was_offered => {
+                self.refuse(2, format!("{} is ok, and nobody did it", stored.subject));
+            }
+            Outcome::Timeout if sealed => rare::reach("a coordinator sealed an attempt"),
+            Outcome::Timeout => rare::reach("an attempt ran out of time"),
+            Outcome::Lost if verdict.failure.is_some_and(|failure| failure.retryable) => {
+                rare::reach("a worker handed back what it ran");
+            }
+            Outcome::Lost => {
+                rare::reach("an attempt that kills workers was given up");
+                // The first beginning leaves no note, each later one does.
+                let notes = self.runs.get(&run).and_then(|seen| seen.notes.get(&place));
+                let deaths = notes.copied().unwrap_or(0) + 1;
+                if deaths < 3 {
+                    self.refuse(21, format!("{} after {deaths} deaths", stored.subject));
+                }
+            }
+            Outcome::Ok | Outcome::Failed | Outcome::Cancelled => {}
+        }
+    }
+
+    fn take_end(&mut self, run: RunId, stored: &Stored) {
+        let end = match codec::decode(&stored.payload) {
+            Ok(end) => end,
+            Err(error) => return self.refuse(20, format!("{}: {error}", stored.subject)),
+        };
+        self.check_end(run, &end);
+        let seen = self.runs.entry(run).or_default();
+        if seen.owners.is_empty() {
+            return self.refuse(12, format!("run {run} ends and was never taken"));
+        }
+        if seen.end.replace(end).is_some() {
+            self.refuse(8, format!("run {run} ends twice"));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What one simulation is made of: files, clients, a fleet, and what goes wrong when.
+//!
+//! All of it is drawn before anything runs, so that a failure can be shrunk by leaving parts out.
+
+use std::fmt::Write as _;
+
+use crate::lot::Lot;
+use crate::network::{Pace, Way};
+
+/// One simulation.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) coordinators: usize,
+    /// The slots of each worker.
+    pub(crate) workers: Vec<usize>,
+    pub(crate) lease_s: u64,
+    pub(crate) pace: Pace,
+    /// Whether the bucket keeps conditions.
+    pub(crate) is_conditional: bool,
+    pub(crate) runs: Vec<RunPlan>,
+    pub(crate) faults: Vec<FaultPlan>,
+    /// When faults end, milliseconds.
+    pub(crate) healed_ms: u64,
+    /// A worker that never comes back.
+    pub(crate) gone: Option<usize>,
+}
+
+/// One submission.
+#[derive(Debug, Clone)]
+pub(crate) struct RunPlan {
+    pub(crate) number: usize,
+    pub(crate) at_ms: u64,
+    /// Submitted as a bare file, by a client that knows nothing of runs.
+    pub(crate) is_raw: bool,
+    pub(crate) tasks: Vec<TaskPlan>,
+    pub(crate) cancelled_ms: Option<u64>,
+    /// Submitted again, the same or another file under the same run.
+    pub(crate) again_ms: Option<u64>,
+    pub(crate) other_ms: Option<u64>,
+}
+
+/// One task.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskPlan {
+    pub(crate) needs: Vec<usize>,
+    /// Whether it reads what the first of `needs` gave back.
+    pub(crate) reads: bool,
+    /// Whether its job has a limit.
+    pub(crate) is_limited: bool,
+    pub(crate) retries: usize,
+    pub(crate) priority: &'static str,
+    /// What becomes of each attempt; of more attempts, the last one.
+    pub(crate) fates: Vec<Fate>,
+}
+
+/// What becomes of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is done after so many milliseconds.
+    Done(u64),
+    Fails(u64),
+    FailsForGood(u64),
+    Panics(u64),
+    /// It never ends; its time is one second.
+    Hangs,
+    /// It takes its worker with it, each time.
+    Kills(u64),
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultPlan {
+    pub(crate) at_ms: u64,
+    pub(crate) fault: Fault,
+}
+
+/// What goes wrong. Processes by their place in the fleet: coordinators first, then workers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Kill { process: usize, away_ms: u64 },
+    Drain { process: usize, away_ms: u64 },
+    Freeze { process: usize, pause_ms: u64 },
+    Cut { process: usize, away_ms: u64 },
+    Hang { process: usize, way: Way, pause_ms: u64 },
+    Skew { process: usize, skew_ms: i64 },
+    KillServer { away_ms: u64, forgets: bool },
+    FreezeServer { pause_ms: u64 },
+    Bucket { faults: u64, pause_ms: u64 },
+}
+
+impl Plan {
+    /// The plan of `seed`.
+    pub(crate) fn draw(seed: u64) -> Self {
+        let mut lot = Lot::new(seed);
+        let coordinators = lot.place(3) + 1;
+        let workers: Vec<usize> = (0..=lot.place(4)).map(|_| lot.place(4) + 1).collect();
+        let lease_s = lot.within(2, 5);
+        let least_us = lot.within(50, 2_000);
+        let most_us = least_us + lot.pick(&[10, 1_000, 20_000]);
+        let spikes = lot.pick(&[0, 2, 20]);
+        let breaks = lot.pick(&[0, 0, 0, 3, 15]);
+        let pace = Pace { least_us, most_us, spikes, breaks };
+        let healed_ms = lot.within(3, 25) * 1000;
+        let runs: Vec<RunPlan> =
+            (0..=lot.place(3)).map(|number| RunPlan::draw(&mut lot, number, healed_ms)).collect();
+        let processes = coordinators + workers.len();
+        let count = lot.pick(&[0, 1, 3, 6, 12]);
+        // Each simulation has a few kinds of faults only: what many kinds hide, few may show.
+        let kinds: Vec<u64> = (0..=lot.place(3)).map(|_| lot.within(0, 8)).collect();
+        let faults = (0..count).map(|_| FaultPlan {
+            at_ms: lot.within(0, healed_ms),
+            fault: Fault::draw(&mut lot, &kinds, processes, lease_s * 1000),
+        });
+        let mut faults: Vec<FaultPlan> = faults.collect();
+        faults.sort_by_key(|fault| fault.at_ms);
+        let is_conditional = lot.chance(800);
+        let gone = (workers.len() > 1 && lot.chance(300)).then(|| lot.place(workers.len()));
+        Self {
+            seed,
+            coordinators,
+            workers,
+            lease_s,
+            pace,
+            is_conditional,
+            runs,
+            faults,
+            healed_ms,
+            gone,
+        }
+    }
+}
+
+impl RunPlan {
+    fn draw(lot: &mut Lot, number: usize, healed_ms: u64) -> Self {
+        let count = lot.pick(&[1, 2, 3, 5, 8, 13, 40]);
+        let shape = lot.place(4);
+        let tasks = (0..count).map(|task| TaskPlan::draw(lot, task, shape)).collect();
+        let at_ms = lot.within(0, healed_ms * 2 / 3);
+        let mut later = |often| lot.chance(often).then(|| at_ms + lot.within(0, 10_000));
+        let (cancelled_ms, again_ms, other_ms) = (later(150), later(150), later(80));
+        let is_raw = lot.chance(150);
+        Self { number, at_ms, is_raw, tasks, cancelled_ms, again_ms, other_ms }
+    }
+
+    /// What the file calls itself.
+    pub(crate) fn id(&self) -> String {
+        format!("file-{}", self.number)
+    }
+
+    /// What the file calls a task.
+    pub(crate) fn task_id(&self, task: usize) -> String {
+        format!("f{}t{task}", self.number)
+    }
+
+    /// The file, with `title` as its title.
+    pub(crate) fn file(&self, title: &str) -> String {
+        let tasks: Vec<String> = (0..self.tasks.len()).map(|task| self.task(task)).collect();
+        let (id, tasks) = (self.id(), tasks.join(","));
+        format!(r#"{{"id":"{id}","title":"{title}","tasks":[{tasks}]}}"#)
+    }
+
+    fn task(&self, task: usize) -> String {
+        let TaskPlan { needs, reads, is_limited, retries, priority, fates } = &self.tasks[task];
+        let needed: Vec<String> = needs.iter().map(|&it| self.task_id(it)).collect();
+        let mut parameters = format!(r#""fates":{:?}"#, fates.iter().map(word).collect::<Vec<_>>());
+        if *reads && let Some(first) = needed.first() {
+            let _ = write!(parameters, r#","read":"${{{{ tasks.{first}.output.task }}}}""#);
+        }
+        let job = if *is_limited { "sim-limited" } else { "sim-work" };
+        let time = if fates.contains(&Fate::Hangs) { r#","timeout_seconds":1"# } else { "" };
+        let id = self.task_id(task);
+        format!(
+            r#"{{"id":"{id}","description":"x","job":"{job}","dependencies":{needed:?},
+            "retry_count":{retries},"priority":"{priority}"{time},"parameters":{{{parameters}}}}}"#
+        )
+    }
+}
+
+fn word(fate: &Fate) -> String {
+    match fate {
+        Fate::Done(ms) => format!("done {ms}"),
+        Fate::Fails(ms) => format!("fails {ms}"),
+        Fate::FailsForGood(ms) => format!("fails-for-good {ms}"),
+        Fate::Panics(ms) => format!("panics {ms}"),
+        Fate::Hangs => "hangs 0".to_owned(),
+        Fate::Kills(ms) => format!("kills {ms}"),
+    }
+}
+
+impl TaskPlan {
+    fn draw(lot: &mut Lot, task: usize, shape: usize) -> Self {
+        let needs: Vec<usize> = match shape {
+            // A chain, a star, layers, anything.
+            0 => task.checked_sub(1).into_iter().collect(),
+            1 => (task > 0).then_some(0).into_iter().collect(),
+            2 => (task / 3 * 3)
+                .checked_sub(3)
+                .map_or(Vec::new(), |from| (from..from + 3).filter(|_| lot.chance(600)).collect()),
+            _ => (0..task).rev().take(6).filter(|_| lot.chance(300)).collect(),
+        };
+        let attempts = lot.pick(&[1, 1, 1, 2, 3]);
+        Self {
+            reads: !needs.is_empty() && lot.chance(300),
+            needs,
+            is_limited: lot.chance(250),
+            retries: lot.place(4),
+            priority: lot.pick(&["low", "medium", "medium", "high", "critical"]),
+            fates: (0..attempts).map(|_| Fate::draw(lot)).collect(),
+        }
+    }
+}
+
+impl Fate {
+    fn draw(lot: &mut Lot) -> Self {
+        let ms = lot.pick(&[0, 5, 50, 400, 2_500, 9_000]);
+        match lot.within(0, 99) {
+            0..=71 => Self::Done(ms),
+            72..=85 => Self::Fails(ms),
+            86..=89 => Self::FailsForGood(ms),
+            90..=92 => Self::Panics(ms),
+            93..=96 => Self::Hangs,
+            _ => Self::Kills(ms),
+        }
+    }
+}
+
+impl Fault {
+    fn draw(lot: &mut Lot, kinds: &[u64], processes: usize, lease_ms: u64) -> Self {
+        let process = lot.place(processes);
+        let away_ms = lot.pick(&[10, 300, 1_500, lease_ms, lease_ms * 2]);
+        let pause_ms = lot.pick(&[50, 700, lease_ms - 200, lease_ms + 300, lease_ms * 2]);
+        match lot.pick(kinds) {
+            0 => Self::Kill { process, away_ms },
+            1 => Self::Drain { process, away_ms },
+            2 => Self::Freeze { process, pause_ms },
+            3 => Self::Cut { process, away_ms },
+            4 => {
+                let way = lot.pick(&[Way::Up, Way::Down, Way::Both]);
+                Self::Hang { process, way, pause_ms }
+            }
+            5 => {
+                let skew_ms = lot.pick(&[-3_600_000, -500, 500, 3_600_000]);
+                Self::Skew { process, skew_ms }
+            }
+            6 => Self::KillServer { away_ms, forgets: lot.chance(500) },
+            7 => Self::FreezeServer { pause_ms },
+            _ => Self::Bucket { faults: lot.pick(&[100, 500, 1000]), pause_ms },
+        }
+    }
+}
