@@ -78,14 +78,15 @@ pub fn offers(run: RunId) -> String {
     format!("task.*.*.{run}.>")
 }
 
-/// Queue and attempt that an offer's subject names.
+/// Queue and attempt that an offer's subject names; `None` if it is not as [`offer`] writes it, so
+/// that an attempt has one name in a queue: `+5` and `05` are not task 5.
 #[must_use]
 pub fn offered(subject: &str) -> Option<(String, AttemptKey)> {
-    let mut words = subject.strip_prefix("task.")?.split('.');
-    let queue = words.next()?.to_owned();
-    let _priority = words.next()?;
-    let key = attempt_key(&mut words)?;
-    words.next().is_none().then_some((queue, key))
+    let (queue, rest) = subject.strip_prefix("task.")?.split_once('.')?;
+    let key = attempt_key(&mut rest.split('.').skip(1))?;
+    let ranks = [Priority::Critical, Priority::High, Priority::Medium, Priority::Low];
+    let is_ours = is_queue(queue) && ranks.iter().any(|&it| offer(queue, it, &key) == subject);
+    is_ours.then(|| (queue.to_owned(), key))
 }
 
 fn attempt_key<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<AttemptKey> {
@@ -163,12 +164,11 @@ pub fn stop(key: &AttemptKey) -> String {
     format!("stop.{}.{}.{}", key.run, key.task.0, key.attempt)
 }
 
-/// The attempt that a stop request names.
+/// The attempt that a stop request names; `None` if it is not as [`stop`] writes it.
 #[must_use]
 pub fn stopped(subject: &str) -> Option<AttemptKey> {
-    let mut words = subject.strip_prefix("stop.")?.split('.');
-    let key = attempt_key(&mut words)?;
-    words.next().is_none().then_some(key)
+    let key = attempt_key(&mut subject.strip_prefix("stop.")?.split('.'))?;
+    (stop(&key) == subject).then_some(key)
 }
 
 /// Where the conductor of a run answers: `ask.<run>`.

@@ -107,6 +107,22 @@ fn subjects_are_spelled_once() {
 }
 
 #[test]
+fn an_attempt_has_one_subject_and_no_other_is_read_as_it() {
+    let key = AttemptKey { run: HEX.parse().unwrap(), task: TaskIndex(5), attempt: Attempt::FIRST };
+    let offer = format!("task.gpu.1.{HEX}.5.1");
+    assert_eq!(subject::offered(&offer), Some(("gpu".to_owned(), key)));
+    assert_eq!(subject::stopped(&format!("stop.{HEX}.5.1")), Some(key));
+    for tail in ["+5.1", "05.1", "5.01", "5.0", "5.1.1", "5", "4294967296.1", "-1.1", "*.1"] {
+        assert_eq!(subject::offered(&format!("task.gpu.1.{HEX}.{tail}")), None, "{tail}");
+        assert_eq!(subject::stopped(&format!("stop.{HEX}.{tail}")), None, "{tail}");
+    }
+    for head in ["task.a/b.1", "task..1", "task.gpu.4", "task.gpu.", "task.gpu.01", "TASK.gpu.1"] {
+        assert_eq!(subject::offered(&format!("{head}.{HEX}.5.1")), None, "{head}");
+    }
+    assert_eq!(subject::offered(&offer.to_ascii_uppercase().replace("TASK.GPU", "task.gpu")), None);
+}
+
+#[test]
 fn a_moment_is_rfc_3339_in_utc_with_milliseconds() {
     let cases = [
         (0, "1970-01-01T00:00:00.000Z"),
