@@ -49,6 +49,21 @@ sim WHAT="seeds":
         cargo test --workspace --features tests/sim --test sim --locked -- --nocapture \
         {{ if WHAT == "seeds" { "nothing_breaks a_seed_is" } else if WHAT == "planted" { "planted" } else { "nothing_breaks" } }}
 
+# Feed random bytes to what reads bytes, by libFuzzer: each target for a minute, or `just fuzz read 600`.
+fuzz TARGETS="codec expression last read subject yaml" SECONDS="60": nightly (cargo-tool "cargo-fuzz" "0.13.1")
+    for target in {{ TARGETS }}; do \
+        mkdir -p target/fuzz/corpus/$target && rustup run nightly .tools/cargo/bin/cargo-fuzz run \
+            --fuzz-dir tests/fuzz --target-dir target/fuzz $target \
+            target/fuzz/corpus/$target tests/fuzz/corpus/$target -- \
+            -max_total_time={{ SECONDS }} -timeout=10 -print_final_stats=1 || exit 1; \
+    done
+
+[private]
+nightly:
+    @rustup run nightly cargo --version >/dev/null 2>&1 || { \
+        echo "libFuzzer needs a nightly compiler: rustup toolchain install nightly"; \
+        echo "\`just test\` feeds the same code with fewer bytes, and needs none"; exit 1; }
+
 # Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.
 bench WHAT="parts":
     {{ if WHAT == "fleet" { "cargo build --release --package runner --locked" } else { "true" } }}

@@ -3,6 +3,7 @@
 
 mod door;
 mod fleet;
+mod fuzz;
 mod inspecting;
 mod jobs;
 mod permissions;
