@@ -51,6 +51,23 @@ fn doctor_shows_what_was_changed_by_hand_and_leaves_it_so() {
     }
 }
 
+#[test]
+fn doctor_makes_as_many_copies_as_it_is_told_and_says_when_there_are_fewer() {
+    let place = Place::new();
+    for arguments in [&["doctor", "--replicas", "3"][..], &["doctor", "--fix", "--replicas", "3"]] {
+        let done = place.door.call(arguments).code(1);
+        let expected = "stream RUN is other than it must be: num_replicas is 1 and must be 3";
+        assert!(done.stdout.contains(expected), "{}", done.stdout);
+    }
+    place.door.call(&["doctor", "--replicas", "1"]).code(0);
+    let even = place.door.call(&["doctor", "--replicas", "2"]).code(2);
+    assert!(even.stderr.contains("1, 3, 5"), "{}", even.stderr);
+    // One server cannot keep three.
+    let bare = Place::bare();
+    let done = bare.door.call(&["doctor", "--fix", "--replicas", "3"]).code(1);
+    assert!(done.stdout.contains("replicas > 1 not supported"), "{}", done.stdout);
+}
+
 fn change_stream(url: &str, stream: &str, field: &str, value: i64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -136,7 +136,7 @@ async fn one_file_has_one_last_on_either_road() {
     assert!(MOST.swap(0, Ordering::SeqCst) <= 2, "the limit of the local road");
     let server = NatsServer::start();
     let settings = Settings::new(server.url(), Duration::from_secs(2));
-    NatsBus::open(&settings).await.unwrap().provision(true).await.unwrap();
+    NatsBus::open(&settings).await.unwrap().provision(true, None).await.unwrap();
     let bus = NatsBus::connect(&settings).await.unwrap();
     let fleet = run_on(bus, &folder.path().join("fleet")).await;
     assert!(MOST.load(Ordering::SeqCst) <= 2, "the limit of the fleet");

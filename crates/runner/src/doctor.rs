@@ -22,7 +22,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments, settings: &Settings) -> Result
     let runtime = runtime.map_err(|error| Failure::fault(format!("no threads: {error}")))?;
     let messages = async {
         let mut found = Vec::new();
-        let parts = messages(settings, arguments.fix, &queues, &mut found).await;
+        let parts = messages(settings, arguments, &queues, &mut found).await;
         (parts, found)
     };
     let ((parts, messages), (probe, store)) =
@@ -39,7 +39,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments, settings: &Settings) -> Result
 /// Looks at the server and its streams; those that are missing are made with `fix`.
 async fn messages(
     settings: &Settings,
-    fix: bool,
+    arguments: &DoctorArguments,
     queues: &std::collections::BTreeMap<String, Option<u32>>,
     found: &mut Vec<Finding>,
 ) -> Vec<Part> {
@@ -51,7 +51,8 @@ async fn messages(
         }
     };
     found.push(Finding::good(format!("nats-server {} answers", bus.server_version())));
-    let parts = match bus.provision(fix).await {
+    let fix = arguments.fix;
+    let parts = match bus.provision(fix, arguments.replicas).await {
         Ok(parts) => parts,
         Err(error) => {
             found.push(unprovisioned(&error));

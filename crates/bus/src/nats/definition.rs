@@ -88,6 +88,8 @@ struct Wanted {
     asked: Value,
     /// The part of it that is compared.
     config: Value,
+    /// How many servers must keep it, if that matters.
+    copies: Option<u8>,
 }
 
 /// A file that is part of this program: a test reads them all.
@@ -122,15 +124,19 @@ fn coordinator_consumer(rank: u8, lease: Duration) -> Value {
     leased(file(COORDINATOR), &format!("coordinator-p{rank}"), filters, lease)
 }
 
-fn wanted(lease: Duration) -> Vec<Wanted> {
+fn wanted(lease: Duration, copies: Option<u8>) -> Vec<Wanted> {
     let streams = STREAMS.iter().map(|(name, text)| {
-        let asked = file(text);
+        let mut asked = file(text);
+        if let Some(copies) = copies {
+            asked["num_replicas"] = json!(copies);
+        }
         Wanted {
             name: format!("stream {name}"),
             info: format!("STREAM.INFO.{name}"),
             create: format!("STREAM.CREATE.{name}"),
             config: asked.clone(),
             asked,
+            copies,
         }
     });
     let coordinators = (0..RANKS)
@@ -144,6 +150,7 @@ fn wanted(lease: Duration) -> Vec<Wanted> {
         create: format!("CONSUMER.CREATE.{stream}.{name}"),
         config: asked["config"].clone(),
         asked,
+        copies: None,
     });
     streams.chain(consumers).collect()
 }
@@ -151,13 +158,17 @@ fn wanted(lease: Duration) -> Vec<Wanted> {
 impl NatsBus {
     /// How each stream and consumer stands; with `make`, those that are missing are made.
     ///
+    /// With `copies`, each stream must be kept by so many servers, 1 to 5; without, those that are
+    /// made are kept by one, and those that are there by as many as they are. Consumers follow
+    /// their stream.
+    ///
     /// One that differs is never changed: what is stored in it may rest on how it is.
     ///
     /// # Errors
     /// The road's, and [`Error::Refused`] when one cannot be made.
-    pub async fn provision(&self, make: bool) -> Result<Vec<Part>, Error> {
+    pub async fn provision(&self, make: bool, copies: Option<u8>) -> Result<Vec<Part>, Error> {
         let mut parts = Vec::new();
-        for wanted in wanted(self.shared.lease) {
+        for wanted in wanted(self.shared.lease, copies) {
             let found = self.compare(&wanted).await?;
             let found = if make && found == Found::Missing {
                 let made = self.connection.api::<Value>(&wanted.create, &wanted.asked).await?;
@@ -176,7 +187,7 @@ impl NatsBus {
     /// Makes sure that the streams are there and as they must be, and learns the server's clock.
     pub(super) async fn check(&self) -> Result<(), Error> {
         // Enough to be safe: a role that may not look at the others need not.
-        for wanted in wanted(self.shared.lease).iter().take(3) {
+        for wanted in wanted(self.shared.lease, None).iter().take(3) {
             match self.compare(wanted).await {
                 Ok(Found::Same | Found::Made) => {}
                 Ok(Found::Missing) => {
@@ -214,7 +225,8 @@ impl NatsBus {
         if let Some(now) = Timestamp::from_rfc3339(&info.ts) {
             self.connection.set_clock(now);
         }
-        let differences = differences(&wanted.config, &info.config);
+        let mut differences = differences(&wanted.config, &info.config);
+        differences.extend(wanted.copies.and_then(|copies| miscounted(copies, &info.config)));
         if differences.is_empty() { Ok(Found::Same) } else { Ok(Found::Different { differences }) }
     }
 }
@@ -234,6 +246,17 @@ fn differences(expected: &Value, found: &Value) -> Vec<Difference> {
         Some(Difference { field: field.clone(), expected, found })
     });
     differing.collect()
+}
+
+/// Another number of copies than was asked for.
+fn miscounted(copies: u8, found: &Value) -> Option<Difference> {
+    const FIELD: &str = "num_replicas";
+    let (expected, found) = (json!(copies), found.get(FIELD).unwrap_or(&Value::Null));
+    (expected != *found).then(|| Difference {
+        field: FIELD.to_owned(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+    })
 }
 
 /// The server leaves out what is false, zero or empty, and says one filter in the singular.
@@ -277,5 +300,18 @@ mod tests {
         let found = differences(&expected, &json!({ "a": 2, "c": { "d": 2 } }));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].field, "a");
+    }
+
+    #[test]
+    fn copies_are_compared_when_they_are_asked_for() {
+        let there = json!({ "num_replicas": 1 });
+        assert_eq!(miscounted(1, &there), None);
+        let found = miscounted(3, &there).unwrap();
+        assert_eq!((found.expected.as_str(), found.found.as_str()), ("3", "1"));
+        for wanted in wanted(Duration::from_secs(2), Some(3)) {
+            let stream = wanted.name.starts_with("stream ");
+            assert_eq!(wanted.asked["num_replicas"] == 3, stream, "{}", wanted.name);
+            assert_eq!(wanted.copies.is_some(), stream, "{}", wanted.name);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use protocol::{WorkerId, limits};
 
 /// How to reach a fleet; each goes before its variable.
@@ -87,7 +88,15 @@ pub(crate) struct DoctorArguments {
     /// Make the streams, consumers and queues that are missing
     #[arg(long)]
     pub(crate) fix: bool,
+    /// How many servers of a cluster keep each stream [default: as it is, and 1 for a new one]
+    #[arg(long, value_name = "N", value_parser = copies())]
+    pub(crate) replicas: Option<u8>,
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Numbers of copies that a majority can be lost or kept of; 2 and 4 survive no more than 1 and 3.
+fn copies() -> impl TypedValueParser<Value = u8> {
+    PossibleValuesParser::new(["1", "3", "5"]).try_map(|text| text.parse::<u8>())
 }

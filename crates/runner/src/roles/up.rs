@@ -169,7 +169,7 @@ async fn provision(settings: &Settings, patient: bool) -> Result<(), Failure> {
     let lost = |error: bus::Error| connection::lost(&error);
     let bus = NatsBus::open(&how).await.map_err(lost)?;
     let parts = loop {
-        match bus.provision(true).await {
+        match bus.provision(true, None).await {
             Ok(parts) => break parts,
             // Up, but its JetStream is not yet.
             Err(bus::Error::Unknown(_)) if patient => sleep(Duration::from_millis(100)).await,
