@@ -44,6 +44,9 @@ async fn a_client_submits_cancels_asks_and_watches() {
     ] {
         assert_eq!(client.answer(subject).await, answer, "{subject}");
     }
+    let led = json!({"last_by_subj": "$KV.runs.r2"}).to_string();
+    let led = client.store("$JS.API.STREAM.MSG.GET.KV_runs", &[], &led).await;
+    assert_eq!(led["message"]["subject"], "$KV.runs.r2", "{led}");
     let mut asked = coordinator.listen("ask.*").await;
     let question = client.answer("ask.r1");
     let answer = async {
@@ -124,6 +127,9 @@ async fn a_worker_pulls_in_batches_waits_and_settles() {
     let seats = worker.consumer("SEATS", "seat-limited").await;
     let seat = worker.pull(&seats, 1, None).await;
     assert_eq!(worker.settle(&seat[0], "+WPI").await, "");
+    let asked = json!({"last_by_subj": "seat.limited.0"}).to_string();
+    let led = worker.store("$JS.API.STREAM.MSG.GET.SEATS", &[], &asked).await;
+    assert_eq!(led["message"]["subject"], "seat.limited.0", "{led}");
     seat[0].ack_with(AckKind::Nak(None)).await.unwrap();
     let wait = Some(Duration::from_secs(10));
     assert_eq!(worker.pull(&seats, 1, wait).await[0].subject.as_str(), "seat.limited.0");
@@ -158,6 +164,9 @@ async fn a_worker_stores_verdicts_once_alone_and_in_batches() {
         )
         .await;
     assert_eq!(known, ["v0", "v3", "204"]);
+    let asked = json!({"last_by_subj": verdict(3)}).to_string();
+    let led = worker.store("$JS.API.STREAM.MSG.GET.RUN", &[], &asked).await;
+    assert_eq!(led["message"]["subject"], verdict(3), "{led}");
     worker.was_never_refused();
 }
 

@@ -148,7 +148,7 @@ impl Bus for NatsBus {
     }
 
     async fn is_submitted(&self, run: RunId) -> Result<bool, Error> {
-        Ok(self.connection.last("RUN", &subject::digest(run)).await?.is_some())
+        Ok(self.connection.expected_last("RUN", &subject::digest(run)).await?.is_some())
     }
 
     async fn next_run(&self) -> Result<NatsRunClaim, Error> {
@@ -235,7 +235,7 @@ impl Bus for NatsBus {
     }
 
     async fn end_of(&self, run: RunId) -> Result<Option<End>, Error> {
-        self.stored_end(run).await
+        self.certain_end(run).await
     }
 
     async fn ended(&self, run: RunId) -> Result<End, Error> {

@@ -194,6 +194,8 @@ impl Claim for NatsClaim {
     }
 
     async fn lost(&self) -> Result<u32, Error> {
+        // The latest note is a lease old at least. Where it is not seen, the attempt costs one
+        // worker more.
         let pattern = subject::all_begun_again(&self.offer.key(), &self.offer.queue);
         let notes = self.held.connection.all("RUN", &pattern, Sequence(1)).await?;
         let offered = self.held.message.headers.as_ref().and_then(|it| it.get(SERVER));

@@ -137,13 +137,19 @@ impl Connection {
         self.shared.generation.subscribe()
     }
 
+    /// Whether the server is one of several: then who answers a direct get may lag behind what was
+    /// confirmed.
+    pub(crate) fn is_clustered(&self) -> bool {
+        self.client.server_info().cluster.is_some()
+    }
+
     /// A short name of the running server, another one after each of its starts; empty in a cluster,
     /// where leases outlive a server.
     pub(crate) fn server(&self) -> String {
-        let info = self.client.server_info();
-        if info.cluster.is_some() {
+        if self.is_clustered() {
             return String::new();
         }
+        let info = self.client.server_info();
         // The end: a server's id is a public key, and keys of one kind begin alike.
         let start = info.server_id.len().saturating_sub(SERVER_CHARS);
         info.server_id.get(start..).unwrap_or_default().to_owned()

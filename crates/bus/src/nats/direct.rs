@@ -1,12 +1,21 @@
 //! Reading a stream by direct get: one message, a list of subjects, or all of a pattern in order.
+//!
+//! In a cluster any server that keeps the stream answers, and one that lags says that there is
+//! nothing where another has confirmed a message. So what rests on nothing being there is asked of
+//! the stream's leader as well. A leader that was deposed and has not heard of it may still lag; what
+//! is written on such an answer is refused, for a write needs a majority.
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use futures::StreamExt;
 use protocol::{Sequence, Stored, Timestamp, codec};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::connect::{Connection, unanswered};
 use crate::Error;
@@ -18,7 +27,11 @@ pub(super) const SUBJECTS: usize = 1000;
 const PAGE: usize = 1000;
 
 /// How long a page may take from one message to the next.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often, and after how long, what must be there is looked for again.
+const LOOKS: usize = 5;
+const LAG: Duration = Duration::from_millis(100);
 
 /// A message as a stream has it.
 #[derive(Debug, Clone)]
@@ -52,6 +65,32 @@ impl Found {
     }
 }
 
+/// A message as the interface wraps it.
+#[derive(Debug, Deserialize)]
+struct Wrapped {
+    message: Raw,
+}
+
+#[derive(Debug, Deserialize)]
+struct Raw {
+    subject: String,
+    seq: u64,
+    time: String,
+    /// In base64; absent when it is empty.
+    #[serde(default)]
+    data: String,
+}
+
+impl Raw {
+    fn unwrap(self) -> Option<Found> {
+        use base64::Engine as _;
+        let body = base64::engine::general_purpose::STANDARD.decode(self.data).ok()?;
+        let at = Timestamp::from_rfc3339(&self.time)?;
+        let Self { subject, seq, .. } = self;
+        Some(Found { subject, sequence: Sequence(seq), at, body: body.into() })
+    }
+}
+
 /// Some of what was asked for.
 struct Page {
     found: Vec<Found>,
@@ -60,7 +99,57 @@ struct Page {
 }
 
 impl Connection {
-    /// The last message of `subject`, if there is one.
+    /// One message as the leader of the stream has it: `asked` is `{"last_by_subj": …}`, or
+    /// `{"seq": …, "next_by_subj": …}` for the first that matches from a place on.
+    pub(super) async fn of_leader(
+        &self,
+        stream: &str,
+        asked: &Value,
+    ) -> Result<Option<Found>, Error> {
+        let at = format!("STREAM.MSG.GET.{stream}");
+        match self.api::<Wrapped>(&at, asked).await? {
+            Ok(wrapped) => match wrapped.message.unwrap() {
+                Some(found) => Ok(Some(found)),
+                None => Err(Error::Unknown(format!("{at}: no message in the answer"))),
+            },
+            Err(fault) if fault.is_missing() => Ok(None),
+            Err(fault) => Err(fault.into_error(&at)),
+        }
+    }
+
+    /// The last message of `subject`; that there is none is certain.
+    pub(super) async fn certain_last(
+        &self,
+        stream: &str,
+        subject: &str,
+    ) -> Result<Option<Found>, Error> {
+        match self.last(stream, subject).await? {
+            None if self.is_clustered() => {
+                self.of_leader(stream, &json!({ "last_by_subj": subject })).await
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// The last message of `subject`, looked for a few times: for who may not ask the leader. A
+    /// server that keeps up lags by milliseconds.
+    pub(super) async fn expected_last(
+        &self,
+        stream: &str,
+        subject: &str,
+    ) -> Result<Option<Found>, Error> {
+        let mut found = self.last(stream, subject).await?;
+        for _ in 0..LOOKS {
+            if found.is_some() || !self.is_clustered() {
+                break;
+            }
+            sleep(LAG).await;
+            found = self.last(stream, subject).await?;
+        }
+        Ok(found)
+    }
+
+    /// The last message of `subject`, if there is one; a newer one may be there.
     pub(super) async fn last(&self, stream: &str, subject: &str) -> Result<Option<Found>, Error> {
         let at = format!("$JS.API.DIRECT.GET.{stream}.{subject}");
         let answer = self.answered(&at, self.client.request(at.clone(), Bytes::new())).await?;
@@ -74,14 +163,30 @@ impl Connection {
         }
     }
 
-    /// The last message of each of `subjects`, at most [`SUBJECTS`]; those without one are left out.
+    /// The last message of each of `subjects`, at most [`SUBJECTS`]; those without one are left out,
+    /// and it is certain that they have none.
     pub(super) async fn last_of_each(
         &self,
         stream: &str,
         subjects: &[String],
     ) -> Result<Vec<Found>, Error> {
-        let mut found = Vec::with_capacity(subjects.len());
-        let mut left = subjects.to_vec();
+        let mut found = self.found_of_each(stream, subjects.to_vec()).await?;
+        if found.len() < subjects.len() && self.is_clustered() {
+            let have: HashSet<_> = found.iter().map(|one| one.subject.clone()).collect();
+            for subject in subjects.iter().filter(|subject| !have.contains(*subject)) {
+                let asked = json!({ "last_by_subj": subject });
+                found.extend(self.of_leader(stream, &asked).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn found_of_each(
+        &self,
+        stream: &str,
+        mut left: Vec<String>,
+    ) -> Result<Vec<Found>, Error> {
+        let mut found = Vec::with_capacity(left.len());
         while !left.is_empty() {
             let asked = json!({ "multi_last": left, "batch": left.len() });
             let page = self.page(stream, &asked).await?;
@@ -91,14 +196,14 @@ impl Connection {
                 break;
             }
             // The answer was cut at the server's limit of bytes: ask for the rest.
-            let have: std::collections::HashSet<&str> =
+            let have: HashSet<&str> =
                 found.iter().map(|one: &Found| one.subject.as_str()).collect();
             left.retain(|subject| !have.contains(subject.as_str()));
         }
         Ok(found)
     }
 
-    /// All messages that match `pattern` from `from` on, in stream order.
+    /// All messages that match `pattern` from `from` on, in stream order; newer ones may be there.
     pub(super) async fn all(
         &self,
         stream: &str,
@@ -118,7 +223,8 @@ impl Connection {
         }
     }
 
-    /// The first messages that match `pattern` from `from` on; none when there are no more.
+    /// The first messages that match `pattern` from `from` on; none when there are no more, or when
+    /// they are new.
     pub(super) async fn some(
         &self,
         stream: &str,

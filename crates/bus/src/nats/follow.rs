@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_nats::Message;
 use futures::stream::{ReadyChunks, StreamExt};
 use protocol::{Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, codec, subject};
+use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
@@ -87,7 +88,13 @@ impl NatsFollow {
     /// What the stream has after the last message told.
     async fn read_on(&mut self) -> Result<Vec<Heard>, Error> {
         let from = Sequence(self.told.0.saturating_add(1));
-        let found = self.connection.some("RUN", &subject::all_of(self.run), from).await?;
+        let pattern = subject::all_of(self.run);
+        let mut found = self.connection.some("RUN", &pattern, from).await?;
+        // Who believes to be told of everything offers what is left, so that is certain.
+        if found.is_empty() && self.phase != Phase::Live && self.connection.is_clustered() {
+            let asked = json!({ "seq": from.0, "next_by_subj": pattern });
+            found.extend(self.connection.of_leader("RUN", &asked).await?);
+        }
         let mut heard = Vec::with_capacity(found.len());
         for one in &found {
             self.told = one.sequence;
@@ -184,7 +191,8 @@ impl NatsFollow {
             count += places.len() as u64;
             latest = places.last().copied().unwrap_or(latest);
         }
-        // Fewer, or none at that place: somebody repeated what the stream does not have.
+        // Fewer, or none at that place: somebody repeated what the stream does not have. Or who
+        // answers lags by more than we were quiet for; to start again is no harm then.
         if count != self.since || latest != self.told {
             return Err(Error::Missed(self.run));
         }

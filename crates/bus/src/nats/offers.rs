@@ -22,18 +22,6 @@ use crate::Error;
 const TRIES: u32 = 3;
 
 #[derive(Debug, Deserialize)]
-struct Got {
-    message: Raw,
-}
-
-#[derive(Debug, Deserialize)]
-struct Raw {
-    seq: u64,
-    #[serde(default)]
-    data: String,
-}
-
-#[derive(Debug, Deserialize)]
 struct Subjects {
     state: State,
 }
@@ -93,14 +81,11 @@ impl NatsBus {
     /// Sequence and text of a run's owner record. Read from the stream's leader: a follower may lag.
     async fn owner(&self, run: RunId) -> Result<Option<(u64, String)>, Error> {
         let asked = json!({ "last_by_subj": subject::owner(run) });
-        match self.connection.api::<Got>("STREAM.MSG.GET.TASKS", &asked).await? {
-            Ok(got) => {
-                let text = base64_text(&got.message.data);
-                Ok(Some((got.message.seq, text)))
-            }
-            Err(fault) if fault.is_missing() => Ok(None),
-            Err(fault) => Err(fault.into_error("STREAM.MSG.GET.TASKS")),
-        }
+        let found = self.connection.of_leader("TASKS", &asked).await?;
+        Ok(found.map(|found| {
+            let text = String::from_utf8_lossy(&found.body).into_owned();
+            (found.sequence.0, text)
+        }))
     }
 
     /// Stores offers under the fence of `epoch`. One run's offers go in one call.
@@ -211,11 +196,4 @@ fn fitting(offers: &[(String, Bytes)]) -> usize {
         bytes <= BATCH_BYTES
     });
     fits.count().max(1)
-}
-
-/// The text in a message that the interface wrapped; empty if it holds none.
-fn base64_text(data: &str) -> String {
-    use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
-    String::from_utf8(bytes).unwrap_or_default()
 }

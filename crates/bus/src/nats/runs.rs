@@ -11,6 +11,7 @@ use protocol::{
     AttemptKey, Cancellation, End, Failure, Outcome, RunId, RunRecord, Sequence, Stored, Verdict,
     codec, subject,
 };
+use serde_json::json;
 use tracing::warn;
 
 use super::NatsBus;
@@ -72,7 +73,13 @@ impl NatsBus {
     }
 
     pub(super) async fn stored_record(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
-        let found = self.connection.last("KV_runs", &subject::record(run)).await?;
+        let key = subject::record(run);
+        // The last word on a run that has just ended; many may lie at its key, one after another.
+        let found = if self.connection.is_clustered() {
+            self.connection.of_leader("KV_runs", &json!({ "last_by_subj": key })).await?
+        } else {
+            self.connection.last("KV_runs", &key).await?
+        };
         found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
     }
 
@@ -110,26 +117,46 @@ impl NatsBus {
         Ok(())
     }
 
+    /// The end of a run. Who hears that there is none conducts the run, so it is certain.
+    pub(super) async fn certain_end(&self, run: RunId) -> Result<Option<End>, Error> {
+        end_in(self.connection.certain_last("RUN", &subject::end(run)).await?)
+    }
+
+    /// The end of a run, for clients. One that is new may not be found yet: what is submitted or
+    /// cancelled then does no harm, for the coordinator that takes it asks for the certain end.
     pub(super) async fn stored_end(&self, run: RunId) -> Result<Option<End>, Error> {
-        let found = self.connection.last("RUN", &subject::end(run)).await?;
-        found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
+        end_in(self.connection.last("RUN", &subject::end(run)).await?)
+    }
+
+    /// The end of a run, looked for a few times if it `is_heard` of.
+    async fn end_if(&self, run: RunId, is_heard: bool) -> Result<Option<End>, Error> {
+        if is_heard {
+            end_in(self.connection.expected_last("RUN", &subject::end(run)).await?)
+        } else {
+            self.stored_end(run).await
+        }
     }
 
     pub(super) async fn wait_for_end(&self, run: RunId) -> Result<End, Error> {
         let to = subject::live(&subject::end(run));
         let heard = self.connection.client.subscribe(to.clone()).await;
         let mut heard = heard.map_err(|error| unanswered(&to, error))?;
+        let mut is_heard = false;
         loop {
-            match self.stored_end(run).await {
+            match self.end_if(run, is_heard).await {
                 Ok(Some(end)) => return Ok(end),
                 Ok(None) => {}
                 Err(Error::Unknown(why)) => warn!(%run, why, "looking for the end again"),
                 Err(error) => return Err(error),
             }
             // Heard of or not, the stream says what the end is.
-            let _ = tokio::time::timeout(LOOK, heard.next()).await;
+            is_heard = tokio::time::timeout(LOOK, heard.next()).await.is_ok();
         }
     }
+}
+
+fn end_in(found: Option<Found>) -> Result<Option<End>, Error> {
+    found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
 }
 
 /// The verdict stored for an attempt. The first one stands whoever wrote it, so one that cannot be

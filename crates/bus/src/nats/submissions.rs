@@ -35,9 +35,15 @@ impl NatsBus {
         // First what was asked, then the asking: whoever comes back finds out which it was.
         let note = subject::digest(run);
         if !self.connection.create(&note, HeaderMap::new(), digest.clone().into()).await? {
-            let stored = self.connection.last("RUN", &note).await?;
-            if stored.is_some_and(|stored| stored.body != digest.as_bytes()) {
-                return Err(Error::OtherSubmission(run));
+            match self.connection.expected_last("RUN", &note).await? {
+                Some(stored) if stored.body != digest.as_bytes() => {
+                    return Err(Error::OtherSubmission(run));
+                }
+                Some(_) => {}
+                None => {
+                    let why = format!("{note}: something is stored there and cannot be read yet");
+                    return Err(Error::Unknown(why));
+                }
             }
             if self.stored_end(run).await?.is_some() {
                 return Ok(Accepted::Already);

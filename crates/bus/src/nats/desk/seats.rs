@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::Message;
 use protocol::planted::{Bug, is_planted};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use super::{Delivery, Limited, give_back};
 use crate::Error;
 use crate::lease::Lease;
 use crate::nats::connect::{Connection, unanswered};
+use crate::nats::direct::Found;
 
 /// The right to run one attempt of a limited queue. Dropped, it goes back to its desk.
 #[derive(Debug)]
@@ -34,8 +36,7 @@ impl Seat {
         };
         let reply = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
         let own = Delivery::parse(&reply).map(|delivery| delivery.sequence);
-        let stored = connection.last("SEATS", &message.subject).await?;
-        if stored.map(|stored| stored.sequence.0) != own {
+        if !is_there(connection, &message.subject, own).await? {
             self.gone = true;
             return Ok(());
         }
@@ -66,6 +67,17 @@ impl Seat {
     fn is_fresh(&self) -> bool {
         !self.gone && !self.lease.is_over()
     }
+}
+
+/// Whether the seat at `subject` is the one that was handed out with the sequence `own`. Who hears
+/// that it is not stays seated beside the next one to sit there, so it is certain.
+async fn is_there(connection: &Connection, subject: &str, own: Option<u64>) -> Result<bool, Error> {
+    let is_own = |found: Option<Found>| found.map(|found| found.sequence.0) == own;
+    if is_own(connection.last("SEATS", subject).await?) {
+        return Ok(true);
+    }
+    let asked = json!({ "last_by_subj": subject });
+    Ok(connection.is_clustered() && is_own(connection.of_leader("SEATS", &asked).await?))
 }
 
 impl Drop for Seat {
