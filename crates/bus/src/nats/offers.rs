@@ -118,7 +118,12 @@ impl NatsBus {
             if left.is_empty() {
                 return Ok(());
             }
-            let turn = self.shared.offers.begin(left.len());
+            let mut turn = self.shared.offers.begin(left.len());
+            if left.len() > 1 && self.connection.is_clustered() {
+                // A cluster checks a fence subject for one message at a time and refuses the others
+                // (10164, seen in 2.15.1); a batch carries its fence once.
+                turn.way = Way::Together;
+            }
             let server = self.connection.server();
             let messages = left.iter().enumerate().map(|(place, (to, body))| {
                 let mut headers = HeaderMap::new();
