@@ -33,6 +33,8 @@ use protocol::{
     RunRecord, Started, Stored, Submission, Timestamp, Verdict, subject,
 };
 use tokio::sync::{Mutex, OnceCell};
+use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 pub use self::claims::{NatsClaim, NatsRunClaim};
 pub use self::connect::{Settings, without_password};
@@ -53,6 +55,13 @@ use self::desk::Desk;
 use self::pace::Pace;
 use self::recorder::Recorder;
 use crate::{Accepted, Bus, Error, Recorded};
+
+/// How long a cluster is waited for that is there and does not answer: its servers elect a leader
+/// within seconds of losing one (seen in 2.15.1: two to eight).
+const ELECTION: Duration = Duration::from_secs(30);
+
+/// How often such a cluster is asked.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// A road over a NATS server.
 #[derive(Debug, Clone)]
@@ -75,16 +84,29 @@ struct Shared {
 }
 
 impl NatsBus {
-    /// Connects to a server that has its streams: see [`NatsBus::provision`].
+    /// Connects to a server that has its streams: see [`NatsBus::provision`]. A cluster that elects
+    /// a leader is waited for, half a minute or, if the settings are patient, as long as it takes.
     ///
     /// # Errors
     /// [`Error::Refused`] when the server is out of reach, too old or will not have us, and when a
     /// stream is missing or other than it must be.
     pub async fn connect(settings: &Settings) -> Result<Self, Error> {
         let bus = Self::open(settings).await?;
-        // Clients and workers need not be allowed to look.
-        bus.connection.quietly(bus.check()).await?;
-        Ok(bus)
+        let late = Instant::now() + ELECTION;
+        loop {
+            // Clients and workers need not be allowed to look.
+            match bus.connection.quietly(bus.check()).await {
+                Ok(()) => return Ok(bus),
+                Err(Error::Unknown(why))
+                    if bus.connection.is_clustered()
+                        && (settings.patient || Instant::now() < late) =>
+                {
+                    debug!(why, "the cluster has no leader yet; looking again");
+                    sleep(AGAIN).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Connects and looks at nothing: for who makes the streams.

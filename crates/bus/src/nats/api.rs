@@ -49,7 +49,9 @@ impl Fault {
         let Self { code, err_code, description } = self;
         let text = format!("{subject}: {description} (code {err_code})");
         // 503: no space, no leader. 10164 and 10205: too much in flight. 10077: a limit is met.
-        let passes = code == 503 || matches!(err_code, 10164 | 10205 | 10077 | 10023 | 10008);
+        // 10009, 10118, 10119: the servers that would answer are away.
+        let passes = code == 503
+            || matches!(err_code, 10164 | 10205 | 10077 | 10023 | 10008 | 10009 | 10118 | 10119);
         if passes { Error::Unknown(text) } else { Error::Refused(text) }
     }
 }

@@ -18,6 +18,10 @@ const LIES: Duration = Duration::from_secs(10);
 /// How long the server has for a pull of what is there.
 const PROBES: Duration = Duration::from_secs(2);
 
+/// How often the server of a cluster says that a pull still lies: the server that has the pulls of a
+/// consumer may die while the one that we are connected to lives.
+const BEATS: Duration = Duration::from_secs(1);
+
 /// How much longer an answer may take than the server was given.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -97,11 +101,16 @@ impl Pulls {
         lies: Option<Duration>,
     ) {
         self.count += 1;
+        // A pull that is over soon anyhow needs no word in between.
+        let beats = lies.is_some_and(|lies| lies > BEATS * 2) && self.connection.is_clustered();
         // With `expires` as well it would wait when there is nothing. (Without, it would lie for ever
         // at a consumer's limit of unacked messages; ours have none.)
-        let asked = match lies {
+        let asked = match lies.map(nanoseconds) {
             None => json!({ "batch": count, "no_wait": true }),
-            Some(lies) => json!({ "batch": 1, "expires": nanoseconds(lies) }),
+            Some(expires) if beats => {
+                json!({ "batch": 1, "expires": expires, "idle_heartbeat": nanoseconds(BEATS) })
+            }
+            Some(expires) => json!({ "batch": 1, "expires": expires }),
         };
         let sent_at = Instant::now();
         let to = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
@@ -112,7 +121,8 @@ impl Pulls {
             debug!(%error, "a pull is not sent");
             return;
         }
-        let due = Instant::now() + lies.unwrap_or(PROBES) + LATE;
+        let silence = if beats { BEATS } else { lies.unwrap_or(PROBES) };
+        let due = Instant::now() + silence + LATE;
         let (number, probes) = (self.count, lies.is_none());
         self.open.insert(place, Pull { number, left: count, probes, sent: sent_at, due });
     }
@@ -135,16 +145,26 @@ impl Pulls {
 
     /// Takes note of word that there is nothing, or no more: from where.
     pub(super) fn ended(&mut self, word: &Message) -> Option<Place> {
-        // A word that the server lives; the pull still lies.
-        if word.status.is_some_and(|status| status.as_u16() == 100) {
-            return None;
-        }
         let number: u64 = word.subject.rsplit('.').next()?.parse().ok()?;
-        let place = *self.open.iter().find(|(_, pull)| pull.number == number)?.0;
-        self.open.remove(&place);
-        // What comes from here on was asked for later.
-        self.given_up.remove(&place);
-        Some(place)
+        let (&place, pull) = self.open.iter_mut().find(|(_, pull)| pull.number == number)?;
+        match word.status.map(|status| status.as_u16()) {
+            // The pull still lies.
+            Some(100) => {
+                pull.due = Instant::now() + BEATS + LATE;
+                None
+            }
+            // The consumer has no leader now. To ask again at once would be to ask without end.
+            Some(503) => {
+                pull.due = Instant::now();
+                None
+            }
+            _ => {
+                self.open.remove(&place);
+                // What comes from here on was asked for later.
+                self.given_up.remove(&place);
+                Some(place)
+            }
+        }
     }
 
     /// Gives up pulls that the server must have forgotten.
