@@ -196,6 +196,10 @@ impl Running {
         kill_process(pid, signal).unwrap();
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until stderr holds `text`.
     #[track_caller]
     pub(crate) fn hear(&mut self, text: &str) {

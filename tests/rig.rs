@@ -2,10 +2,52 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tests::servers::NatsServer;
+use tests::servers::{NatsCluster, NatsServer};
 use tokio::time::Instant;
 
 use crate::door::{Done, Door, LONG, Running};
+
+/// Tests of a fleet: each on one server, and once more where every stream lies on three.
+macro_rules! on_one_server_and_on_three {
+    ($($name:ident with $variables:expr;)+) => {$(
+        mod $name {
+            #[test]
+            fn on_one_server() {
+                super::$name($crate::rig::Rig::with($variables));
+            }
+
+            #[test]
+            fn on_three() {
+                super::$name($crate::rig::Rig::on_three($variables));
+            }
+        }
+    )+};
+}
+pub(crate) use on_one_server_and_on_three;
+
+/// Where the streams of a fleet lie.
+#[derive(Debug)]
+pub(crate) enum Servers {
+    One(NatsServer),
+    /// Each stream on all three.
+    Three(NatsCluster),
+}
+
+impl Servers {
+    fn url(&self) -> String {
+        match self {
+            Self::One(server) => server.url(),
+            Self::Three(cluster) => cluster.url(),
+        }
+    }
+
+    fn copies(&self) -> &'static str {
+        match self {
+            Self::One(_) => "1",
+            Self::Three(_) => "3",
+        }
+    }
+}
 
 /// A fleet. Its processes are killed when it goes.
 #[derive(Debug)]
@@ -13,7 +55,7 @@ pub(crate) struct Rig {
     pub(crate) door: Door,
     roles: Vec<Running>,
     /// After its clients.
-    server: NatsServer,
+    servers: Servers,
 }
 
 impl Rig {
@@ -26,26 +68,41 @@ impl Rig {
     /// The same with more variables.
     #[track_caller]
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
-        let server = NatsServer::start();
+        Self::on(Servers::One(NatsServer::start()), variables)
+    }
+
+    /// The same on three servers.
+    #[track_caller]
+    pub(crate) fn on_three(variables: &[(&str, &str)]) -> Self {
+        Self::on(Servers::Three(NatsCluster::start()), variables)
+    }
+
+    #[track_caller]
+    fn on(servers: Servers, variables: &[(&str, &str)]) -> Self {
         let mut door = Door::new();
         variables.iter().for_each(|&(name, value)| door.set(name, value));
-        door.set("RUNNER_NATS_URL", server.url());
+        door.set("RUNNER_NATS_URL", servers.url());
         door.set("RUNNER_STORE_URL", format!("file://{}", door.path("store").display()));
-        door.call(&["doctor", "--fix"]).code(0);
-        Self { door, roles: Vec::new(), server }
+        door.call(&["doctor", "--fix", "--replicas", servers.copies()]).code(0);
+        Self { door, roles: Vec::new(), servers }
     }
 
     /// The same with a coordinator and a worker of so many slots.
     #[track_caller]
     pub(crate) fn working(slots: u32) -> Self {
-        let mut rig = Self::new();
-        rig.coordinator();
-        rig.worker(&["--slots", &slots.to_string()]);
-        rig
+        Self::new().and_work(slots)
+    }
+
+    /// With a coordinator and a worker of so many slots.
+    #[track_caller]
+    pub(crate) fn and_work(mut self, slots: u32) -> Self {
+        self.coordinator();
+        self.worker(&["--slots", &slots.to_string()]);
+        self
     }
 
     pub(crate) fn url(&self) -> String {
-        self.server.url()
+        self.servers.url()
     }
 
     /// Ends all coordinators and workers; what they logged.
@@ -64,8 +121,18 @@ impl Rig {
         self.roles[role].send(signal);
     }
 
+    /// The one server.
+    #[track_caller]
     pub(crate) fn server(&self) -> &NatsServer {
-        &self.server
+        let Servers::One(server) = &self.servers else { panic!("there are three servers") };
+        server
+    }
+
+    /// The three servers.
+    #[track_caller]
+    pub(crate) fn cluster(&mut self) -> &mut NatsCluster {
+        let Servers::Three(cluster) = &mut self.servers else { panic!("there is one server") };
+        cluster
     }
 
     pub(crate) fn coordinator(&mut self) {

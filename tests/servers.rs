@@ -1,10 +1,12 @@
 //! Real servers as child processes: found, started on free loopback ports, stopped by their pid.
 
+mod cluster;
 mod nats;
 mod process;
 mod server;
 mod weed;
 
+pub use cluster::NatsCluster;
 pub use nats::{Nats, NatsServer};
 pub use server::Server;
 pub use weed::{SeaweedFs, Weed};
@@ -14,7 +16,7 @@ mod tests {
     use std::net::{Ipv4Addr, TcpStream};
 
     use super::process::{ask, eventually};
-    use super::{NatsServer, Weed};
+    use super::{NatsCluster, NatsServer, Weed};
 
     fn nats_answers(server: &NatsServer) -> bool {
         ask(server.port(), "").is_some_and(|said| said.contains("\"jetstream\":true"))
@@ -55,6 +57,18 @@ mod tests {
         for port in ports {
             assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
         }
+    }
+
+    #[test]
+    fn a_cluster_is_whole_again_after_one_of_it_was_killed() {
+        let mut cluster = NatsCluster::start();
+        assert_eq!(cluster.url().matches("nats://127.0.0.1:").count(), 3);
+        assert_eq!(cluster.index_of("server-2"), 2);
+        let url = cluster.url();
+        cluster.server(1).kill();
+        cluster.server(1).restart();
+        cluster.until_whole();
+        assert_eq!(cluster.url(), url);
     }
 
     #[test]

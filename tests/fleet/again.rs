@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, after, decided, sleep};
+use crate::rig::{Rig, after, decided, on_one_server_and_on_three, sleep};
 
 /// A task that completes once the file `flag` is there.
 fn flagged(rig: &Rig, id: &str) -> Value {
@@ -14,9 +14,11 @@ fn reused(last: &Value, task: &str) -> bool {
     last["task_results"][task]["reused_from"].is_string()
 }
 
-#[test]
-fn a_retry_runs_what_failed_and_takes_over_the_rest() {
-    let mut rig = Rig::new();
+on_one_server_and_on_three! {
+    a_retry_runs_what_failed_and_takes_over_the_rest with &[];
+}
+
+fn a_retry_runs_what_failed_and_takes_over_the_rest(mut rig: Rig) {
     rig.coordinator();
     rig.worker(&["--allow-exec"]);
     let tasks = json!([

@@ -5,11 +5,14 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, after, echo, sleep};
+use crate::rig::{Rig, after, echo, on_one_server_and_on_three, sleep};
 
-/// A fleet with the shortest lease: who is silent for two seconds has lost what it held.
-fn rig() -> Rig {
-    Rig::with(&[("RUNNER_LEASE_SECONDS", "2")])
+/// The shortest lease: who is silent for two seconds has lost what it held.
+const SHORT: &[(&str, &str)] = &[("RUNNER_LEASE_SECONDS", "2")];
+
+on_one_server_and_on_three! {
+    the_tasks_of_a_frozen_worker_are_done_by_another_once with super::SHORT;
+    the_run_of_a_frozen_coordinator_is_taken_over_and_stays_so with super::SHORT;
 }
 
 /// Two tasks of so many seconds, and one after them.
@@ -34,9 +37,7 @@ fn ended_well(rig: &Rig, run: &str, worker: &str) {
     rig.call(&["verify", run]).code(0);
 }
 
-#[test]
-fn the_tasks_of_a_frozen_worker_are_done_by_another_once() {
-    let mut rig = rig();
+fn the_tasks_of_a_frozen_worker_are_done_by_another_once(mut rig: Rig) {
     rig.coordinator();
     rig.worker(&["--id", "cold", "--slots", "2"]);
     let run = rig.submit("w", &two_and_one(6));
@@ -52,9 +53,7 @@ fn the_tasks_of_a_frozen_worker_are_done_by_another_once() {
     rig.stop_all(Signal::TERM);
 }
 
-#[test]
-fn the_run_of_a_frozen_coordinator_is_taken_over_and_stays_so() {
-    let mut rig = rig();
+fn the_run_of_a_frozen_coordinator_is_taken_over_and_stays_so(mut rig: Rig) {
     rig.coordinator();
     rig.worker(&["--id", "w"]);
     let run = rig.submit("c", &two_and_one(3));
@@ -73,7 +72,7 @@ fn the_run_of_a_frozen_coordinator_is_taken_over_and_stays_so() {
 
 #[test]
 fn a_frozen_server_is_waited_for() {
-    let mut rig = rig();
+    let mut rig = Rig::with(SHORT);
     rig.coordinator();
     rig.worker(&[]);
     let run = rig.submit("s", &two_and_one(3));

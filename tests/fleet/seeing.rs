@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, after, decided, sleep};
+use crate::rig::{Rig, after, decided, on_one_server_and_on_three, sleep};
 
-#[test]
-fn a_watcher_who_comes_late_sees_the_past_first() {
-    let rig = Rig::working(4);
+on_one_server_and_on_three! {
+    a_watcher_who_comes_late_sees_the_past_first with &[];
+}
+
+fn a_watcher_who_comes_late_sees_the_past_first(rig: Rig) {
+    let rig = rig.and_work(4);
     let tasks =
         json!([decided("bad", false), sleep("long", 4), after(decided("end", true), &["long"]),]);
     let run = rig.submit("w", &tasks);

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::door::{Door, LONG};
-use crate::rig::{Rig, decided, file, repeat, sleep};
+use crate::rig::{Rig, decided, file, on_one_server_and_on_three, repeat, sleep};
 
 #[test]
 fn submit_and_wait_ends_as_run_does() {
@@ -29,9 +29,12 @@ fn submit_and_wait_ends_as_run_does() {
     }
 }
 
-#[test]
-fn a_key_makes_one_run_of_one_file() {
-    let rig = Rig::working(2);
+on_one_server_and_on_three! {
+    a_key_makes_one_run_of_one_file with &[];
+}
+
+fn a_key_makes_one_run_of_one_file(rig: Rig) {
+    let rig = rig.and_work(2);
     rig.door.alt("a.alt.json", &file("a", &json!([decided("t", true)])));
     rig.door.alt("b.alt.json", &file("b", &json!([decided("t", true)])));
     let first = rig.call(&["submit", "a.alt.json", "--key", "nightly"]).code(0);

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, after, decided, sleep};
+use crate::rig::{Rig, after, decided, on_one_server_and_on_three, sleep};
 
 #[test]
 fn why_names_the_worker_the_dependency_and_the_slots_that_are_missing() {
@@ -58,9 +58,12 @@ fn why_tells_what_became_of_a_task_when_the_run_is_over() {
     assert!(wrong.stderr.contains("did you mean `b`?"), "{wrong:?}");
 }
 
-#[test]
-fn a_run_that_is_cancelled_stops_and_leaves_a_last_that_says_why() {
-    let rig = Rig::working(2);
+on_one_server_and_on_three! {
+    a_run_that_is_cancelled_stops_and_leaves_a_last_that_says_why with &[];
+}
+
+fn a_run_that_is_cancelled_stops_and_leaves_a_last_that_says_why(rig: Rig) {
+    let rig = rig.and_work(2);
     let run = rig.submit("c", &json!([sleep("t", 300), after(sleep("u", 1), &["t"])]));
     rig.until_why(&run, "t", "running on ");
     let short = &run[24..];

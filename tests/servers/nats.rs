@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::process::{ask, clean_command, tool};
+use super::process::{ask, clean_command, fetch, tool};
 use super::server::{Kind, Server};
 
 /// A nats-server on a port of its own.
@@ -51,17 +51,31 @@ impl Server<Nats> {
     /// As [`start_with`](Self::start_with).
     #[track_caller]
     pub fn start_with_environment(extra_conf: &str, environment: &[(&str, &str)]) -> Self {
+        Self::try_start(extra_conf, environment).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same; with the log of a server that does not become ready.
+    pub(super) fn try_start(
+        extra_conf: &str,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("server.conf"), extra_conf).unwrap();
         let environment = environment.iter().map(|&(name, value)| (name.into(), value.into()));
         let kind = Nats { port: None, environment: environment.collect() };
-        Self::launch(kind, folder).unwrap_or_else(|why| panic!("{why}"))
+        Self::launch(kind, folder)
     }
 
     /// Where clients connect: `nats://127.0.0.1:<port>`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port())
+    }
+
+    /// What its monitoring says at `path`; `None` when it does not answer.
+    pub(super) fn monitor(&self, path: &str) -> Option<String> {
+        let file = self.folder().join(format!("nats-server_{}.ports", self.pid()));
+        fetch(port_in(&file, "monitoring")?, path)
     }
 
     /// The port of [`url`](Self::url).
@@ -103,8 +117,13 @@ impl Kind for Nats {
 fn port_of(folder: &Path) -> Option<u16> {
     let mut files = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let file = files.find(|path| path.extension().is_some_and(|ending| ending == "ports"))?;
+    port_in(&file, "nats")
+}
+
+/// The first port of one kind in such a file.
+fn port_in(file: &Path, kind: &str) -> Option<u16> {
     let text = std::fs::read_to_string(file).ok()?;
-    let (_, list) = text.split_once("\"nats\"")?;
+    let (_, list) = text.split_once(&format!("\"{kind}\""))?;
     let (_, rest) = list.split_once("://127.0.0.1:")?;
     let (port, _) = rest.split_once('"')?;
     port.parse().ok()

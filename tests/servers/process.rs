@@ -142,6 +142,17 @@ pub(crate) fn ask(port: u16, question: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
+/// All that a server on 127.0.0.1 answers over HTTP, its head included.
+pub(crate) fn fetch(port: u16, path: &str) -> Option<String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER).ok()?;
+    stream.set_read_timeout(Some(ANSWER)).ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
 /// Random lower-case hexadecimal digits, two for each of `N` bytes.
 pub(crate) fn secret<const N: usize>() -> String {
     let mut bytes = [0; N];

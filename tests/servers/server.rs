@@ -41,6 +41,10 @@ impl<K: Kind> Server<K> {
         }
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The process id; another one after each restart.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -1,16 +1,28 @@
 //! The fleet's road walks the conformance suite, on real servers.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 use std::time::Duration;
 
+use alt::TaskIndex;
 use bus::nats::{Found, Settings};
-use bus::{NatsBus, conformance};
-use tests::servers::NatsServer;
+use bus::{Bus, NatsBus, conformance};
+use protocol::{Attempt, AttemptKey, End, Outcome, RunId, RunStatus, Verdict, subject};
+use tests::servers::{NatsCluster, NatsServer};
 
 /// The shortest lease that a fleet may have.
 const LEASE: Duration = Duration::from_secs(2);
 
-fn settings(server: &NatsServer) -> Settings {
-    Settings::new(server.url(), LEASE)
+fn settings(url: String) -> Settings {
+    Settings::new(url, LEASE)
+}
+
+/// A road over a server or servers at `url`, with its streams made there.
+async fn road(url: String, copies: u8) -> NatsBus {
+    let settings = settings(url);
+    let bus = NatsBus::open(&settings).await.unwrap();
+    let parts = bus.provision(true, Some(copies)).await.unwrap();
+    assert!(parts.iter().all(|part| part.found == Found::Made), "{parts:?}");
+    NatsBus::connect(&settings).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,21 +30,76 @@ async fn the_road_of_a_fleet_keeps_the_contract() {
     let servers = std::sync::Mutex::new(Vec::new());
     conformance::exercise(async || {
         let server = NatsServer::start();
-        let settings = settings(&server);
+        let url = server.url();
         servers.lock().unwrap().push(server);
-        let bus = NatsBus::open(&settings).await.unwrap();
-        let parts = bus.provision(true, None).await.unwrap();
-        assert!(parts.iter().all(|part| part.found == Found::Made), "{parts:?}");
-        NatsBus::connect(&settings).await.unwrap()
+        road(url, 1).await
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_road_over_three_servers_keeps_the_contract() {
+    let cluster = NatsCluster::start();
+    let first = cluster.url().split(',').next().unwrap().to_owned();
+    let client = async_nats::connect(first).await.unwrap();
+    let made = std::sync::atomic::AtomicBool::new(false);
+    conformance::exercise(async || {
+        // A fresh road is one without its streams; to start other servers would take longer.
+        if made.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            for stream in ["ALT", "TASKS", "RUN", "SEATS", "QUARANTINE", "KV_runs"] {
+                let at = format!("$JS.API.STREAM.DELETE.{stream}");
+                let said = client.request(at, "".into()).await.unwrap();
+                assert!(said.payload.ends_with(b"\"success\":true}"), "{said:?}");
+            }
+        }
+        road(cluster.url(), 3).await
+    })
+    .await;
+}
+
+/// Each of three servers answers who is connected to it, and two of them follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_server_confirmed_is_found_through_the_others() {
+    let cluster = NatsCluster::start();
+    drop(road(cluster.url(), 3).await);
+    let mut roads = Vec::new();
+    for url in cluster.url().split(',') {
+        roads.push(NatsBus::connect(&settings(url.to_owned())).await.unwrap());
+    }
+    let client = async_nats::connect(cluster.url().split(',').next().unwrap()).await.unwrap();
+    let mut behind = 0;
+    for number in 0..300_u32 {
+        let [run, at] = [RunId::new(), RunId::new()];
+        let key = AttemptKey { run, task: TaskIndex(number), attempt: Attempt::FIRST };
+        let says = &roads[number as usize % 3];
+        let others = [1, 2].map(|step| &roads[(number as usize + step) % 3]);
+        says.record("default", Verdict::bare(key, Outcome::Ok)).await.unwrap();
+        let directly = format!("$JS.API.DIRECT.GET.RUN.{}", subject::verdict(&key, "default"));
+        let directly = client.request(directly, "".into()).await.unwrap();
+        behind += u32::from(directly.status.is_some());
+        for other in others {
+            let found = other.verdicts(vec![("default".to_owned(), key)]).await.unwrap();
+            assert!(found[0].is_some(), "verdict {number} is not found");
+        }
+        let end = End {
+            run: at,
+            last_key: "k".to_owned(),
+            last_sha256: "s".to_owned(),
+            status: RunStatus::Success,
+        };
+        says.end(end.clone()).await.unwrap();
+        for other in others {
+            assert_eq!(other.end_of(at).await.unwrap().as_ref(), Some(&end), "end {number}");
+        }
+    }
+    println!("{behind} of 300 direct gets found nothing yet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_made_is_as_its_files_say() {
     let server = NatsServer::start();
-    let bus = NatsBus::open(&settings(&server)).await.unwrap();
-    let missing = NatsBus::connect(&settings(&server)).await.unwrap_err().to_string();
+    let bus = NatsBus::open(&settings(server.url())).await.unwrap();
+    let missing = NatsBus::connect(&settings(server.url())).await.unwrap_err().to_string();
     assert!(missing.contains("runner doctor --fix"), "{missing}");
     bus.provision(true, None).await.unwrap();
     let parts = bus.provision(false, None).await.unwrap();
