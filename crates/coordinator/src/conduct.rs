@@ -78,8 +78,10 @@ pub(crate) async fn conduct<B: Bus>(
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
     let end = finish::finish(desk, engine, finish::Facts { cancelled, reused, file }).await?;
-    // The record first: whoever hears of the end finds it there.
-    desk.report(RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record }).await?;
+    // The record first: whoever hears of the end finds it there. None comes after this one, so it
+    // must be stored.
+    let record = RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record };
+    dispatch::insist(|| desk.bus.report(record.clone())).await?;
     dispatch::insist(|| desk.bus.end(end.clone())).await?;
     desk.settings.metrics.end(end.status);
     finish::tidy(desk, run).await;
@@ -104,7 +106,8 @@ async fn conduct_from_the_start<'a, B: Bus>(
 }
 
 impl<B: Bus> Desk<B> {
-    /// Replaces the record of a run. The next one says the same and more, so one may be missed.
+    /// Replaces the record of a run that goes on. The next one says the same and more, so one may be
+    /// missed.
     pub(crate) async fn report(&self, record: RunRecord) -> Result<(), Error> {
         match self.bus.report(record).await {
             Err(bus::Error::Unknown(why)) => warn!(%why, "a record may not be stored"),

@@ -73,7 +73,7 @@ pub(crate) async fn refuse<B: Bus>(
         end: Some(end.clone()),
         ..RunRecord::blank(run, desk.bus.now())
     };
-    desk.report(record).await?;
+    insist(|| desk.bus.report(record.clone())).await?;
     insist(|| desk.bus.end(end.clone())).await?;
     desk.settings.metrics.end(end.status);
     Ok(())
