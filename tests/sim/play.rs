@@ -97,7 +97,7 @@ async fn provision(site: &Site) {
     let making = process.spawn(async move {
         let bus = NatsBus::open(&settings).await.unwrap();
         // As often as an operator would.
-        while bus.provision(true).await.is_err() {}
+        while bus.provision(true, None).await.is_err() {}
     });
     making.await.unwrap();
 }
