@@ -18,18 +18,17 @@ pub enum Bug {
     SealForgotten,
     LeaseCountsFromReceipt,
     LeaseNeverEnds,
-    LateHeartbeatCounts,
     SeatsDeclaredLate,
     SeatSkipped,
     ClockOfTheMachine,
     WorkerLostTooSoon,
-    EndLeavesOffers,
+    EndLeavesOwner,
     AttemptUntold,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 17] = [
         Self::OfferUnfenced,
         Self::UnknownVerdictTakenAsStored,
         Self::UnknownOffersTakenAsMade,
@@ -41,12 +40,11 @@ impl Bug {
         Self::SealForgotten,
         Self::LeaseCountsFromReceipt,
         Self::LeaseNeverEnds,
-        Self::LateHeartbeatCounts,
         Self::SeatsDeclaredLate,
         Self::SeatSkipped,
         Self::ClockOfTheMachine,
         Self::WorkerLostTooSoon,
-        Self::EndLeavesOffers,
+        Self::EndLeavesOwner,
         Self::AttemptUntold,
     ];
 }

@@ -103,11 +103,11 @@ impl NatsBus {
         let to = subject::end(end.run);
         let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
         // The owner record first: then no late coordinator can add an offer behind the purge.
-        self.purge("TASKS", &subject::owner(end.run)).await?;
-        self.purge("TASKS", &subject::owner_guard(end.run)).await?;
-        if !is_planted(Bug::EndLeavesOffers) {
-            self.purge("TASKS", &subject::offers(end.run)).await?;
+        if !is_planted(Bug::EndLeavesOwner) {
+            self.purge("TASKS", &subject::owner(end.run)).await?;
         }
+        self.purge("TASKS", &subject::owner_guard(end.run)).await?;
+        self.purge("TASKS", &subject::offers(end.run)).await?;
         for pattern in subject::forgotten(end.run) {
             self.purge("RUN", &pattern).await?;
         }
