@@ -2,7 +2,7 @@
 
 mod cluster;
 mod nats;
-mod process;
+pub(crate) mod process;
 mod server;
 mod weed;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::clock::{seconds, until};
 use crate::fleet::Fleet;
 use crate::load::Run;
+use tests::clock::{seconds, until};
 
 /// A run that has ended.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::clock::{now, read, seconds, until};
 use crate::ends::{self, End};
 use crate::fleet::{Fleet, LEASE_SECONDS, leave};
 use crate::load::{self, Run};
+use tests::clock::{now, read, seconds, until};
 
 /// How long anything may take to come back before nobody waits any longer.
 const LONG: Duration = Duration::from_secs(20);
@@ -182,7 +182,7 @@ pub(crate) fn restart_nats(fleet: &mut Fleet, runs: &[Run]) -> Fault {
     leave(NATS_AWAY);
     fleet.nats.restart();
     let away = now() - at;
-    let ready = until(LONG, || fleet.roles().all(crate::fleet::Role::is_ready));
+    let ready = until(LONG, || fleet.roles().all(tests::crew::Role::is_ready));
     let mut problems = Vec::new();
     if ready.is_none() {
         problems.push(format!("{LONG:?} after the NATS server was back, not all are connected"));

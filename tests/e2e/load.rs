@@ -33,7 +33,7 @@ pub(crate) fn layered(fleet: &Fleet, tasks: u32, seed: u32) -> Run {
     let path = fleet.path(&format!("layered-{tasks}-{seed}.alt.json"));
     let (tasks, seed, text) = (tasks.to_string(), seed.to_string(), path.display().to_string());
     let words = ["gen", "--shape", "layered", "--tasks", &tasks, "--seed", &seed, "-o", &text];
-    fleet.call(&words).code(0);
+    let _ = fleet.call(&words).code(0);
     submit(fleet, &path)
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn invalid(fleet: &Fleet) -> Run {
                       "tasks": [task("a", "b"), task("b", "a")]});
     std::fs::write(&path, file.to_string()).unwrap();
     let text = path.display().to_string();
-    fleet.call(&["submit", &text]).code(3);
+    let _ = fleet.call(&["submit", &text]).code(3);
     let done = fleet.call(&["submit", &text, "--no-check", "--json"]).code(0);
     Run { file: name_of(&path), id: run_in(&done.json()), tasks: None }
 }

@@ -3,17 +3,17 @@
 //! Prints a table of the runs and one of the faults; exits with 0 when every promise held, else 1.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a check prints, and fails loudly")]
 
-mod clock;
 mod ends;
 mod faults;
 mod fleet;
 mod load;
-mod table;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use tests::{clock, table};
 
 use crate::ends::End;
 use crate::faults::Fault;
@@ -100,7 +100,7 @@ fn headed(head: &[&str], lines: impl Iterator<Item = Vec<String>>) -> Vec<Vec<St
 /// Plays in this folder; whether every promise held.
 fn holds(program: &Path, folder: &Path) -> bool {
     let begun = clock::now();
-    let mut fleet = Fleet::new(program.to_owned(), folder, begun + LIMIT_MS);
+    let mut fleet = Fleet::new(program, folder, begun + LIMIT_MS);
     // The logs of the servers go with them, so they are kept first, also after a panic.
     let played = catch_unwind(AssertUnwindSafe(|| play(&mut fleet)));
     fleet.keep_logs();

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -36,7 +36,12 @@ impl Process {
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+        self.ended().is_some()
+    }
+
+    /// How it ended, once it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     fn id(&self) -> Pid {
@@ -64,10 +69,16 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Asks it to end (SIGTERM), and waits for nothing.
+    pub(crate) fn tell_to_end(&self) {
+        // Nobody has waited for it, so the id is still its own.
+        kill_process(self.id(), Signal::TERM).unwrap();
+    }
+
     /// Asks it to end (SIGTERM) and waits; after a minute it is killed.
     pub(crate) fn terminate(&mut self) {
         if !self.has_ended() {
-            kill_process(self.id(), Signal::TERM).unwrap();
+            self.tell_to_end();
             if !eventually(|| self.has_ended()) {
                 self.kill();
             }

@@ -1,7 +1,7 @@
 //! Columns as wide as their widest cell.
 
 /// Lines of cells, two spaces apart; the first line is the head.
-pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+pub fn aligned(rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         widths.resize(widths.len().max(row.len()), 0);

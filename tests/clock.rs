@@ -7,19 +7,19 @@ const OFTEN: Duration = Duration::from_millis(10);
 
 /// Milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "it is compared with the dates of other processes")]
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::try_from(since.as_millis()).unwrap()
 }
 
 /// Waits a moment.
 #[expect(clippy::disallowed_methods, reason = "there is no runtime here")]
-pub(crate) fn rest(time: Duration) {
+pub fn rest(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// Asks again and again: the milliseconds until `condition` held, `None` when it did not in time.
-pub(crate) fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> Option<u64> {
+pub fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> Option<u64> {
     let begun = now();
     loop {
         if condition() {
@@ -33,7 +33,7 @@ pub(crate) fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> Opt
 }
 
 /// Milliseconds since 1970 of a date such as `2026-11-21T12:06:37.374Z`; `None` for other text.
-pub(crate) fn read(text: &str) -> Option<u64> {
+pub fn read(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let [year, month, day] = numbers(date.split('-'))?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -53,7 +53,7 @@ fn numbers<'a>(parts: impl Iterator<Item = &'a str>) -> Option<[u64; 3]> {
 }
 
 /// Seconds with one digit, for people.
-pub(crate) fn seconds(ms: u64) -> String {
+pub fn seconds(ms: u64) -> String {
     let tenths = (ms + 50) / 100;
     format!("{}.{} s", tenths / 10, tenths % 10)
 }
