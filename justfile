@@ -64,6 +64,11 @@ nightly:
         echo "libFuzzer needs a nightly compiler: rustup toolchain install nightly"; \
         echo "\`just test\` feeds the same code with fewer bytes, and needs none"; exit 1; }
 
+# Disturb a whole fleet by a seed, and judge it: `just chaos --seed 7 --minutes 20 --faults all`.
+chaos *ARGS:
+    cargo build --locked --package runner --package tests
+    target/debug/chaos {{ ARGS }}
+
 # Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.
 bench WHAT="parts":
     {{ if WHAT == "fleet" { "cargo build --release --package runner --locked" } else { "true" } }}

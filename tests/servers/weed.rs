@@ -57,6 +57,19 @@ impl Server<SeaweedFs> {
         format!("http://127.0.0.1:{}", self.kind.ports[0])
     }
 
+    /// The port of [`endpoint`](Self::endpoint).
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.kind.ports[0]
+    }
+
+    /// The port of the server behind it, which shows every object as a file below `/buckets/last/`
+    /// and asks for no signature.
+    #[must_use]
+    pub fn filer_port(&self) -> u16 {
+        self.kind.ports[2]
+    }
+
     /// The name of the bucket: `last`.
     #[must_use]
     pub fn bucket(&self) -> &'static str {
