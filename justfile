@@ -66,7 +66,7 @@ nightly:
 
 # Disturb a whole fleet by a seed, and judge it: `just chaos --seed 7 --minutes 20 --faults all`.
 chaos *ARGS:
-    cargo build --locked --package runner --package tests
+    cargo build --locked --package runner --package tests --package double
     target/debug/chaos {{ ARGS }}
 
 # Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.

@@ -51,6 +51,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         ],
         "a door decides nothing, so it has no use for the engine",
     ),
+    (
+        "double",
+        &["bus", "coordinator", "job", "jobs", "protocol", "store", "worker"],
+        "it plays the roles as the program does, and its parts are all for tests",
+    ),
     ("tests", &[], "promises are tested from outside; its parts are all for tests"),
 ];
 

@@ -1,8 +1,12 @@
 //! The faults by name: how each begins, how it is healed, and what was seen of it.
 
+mod bucket;
 mod client;
 mod coordinators;
+mod links;
+mod messages;
 mod servers;
+mod tasks;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -85,7 +89,17 @@ impl Seen {
 
 /// Every fault of a fleet at work.
 pub(crate) fn all() -> Vec<Fault> {
-    [workers::FAULTS, coordinators::FAULTS, servers::FAULTS, client::FAULTS].concat()
+    [
+        workers::FAULTS,
+        coordinators::FAULTS,
+        servers::FAULTS,
+        client::FAULTS,
+        links::FAULTS,
+        bucket::FAULTS,
+        messages::FAULTS,
+        tasks::FAULTS,
+    ]
+    .concat()
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::chance::Chance;
 pub(crate) const NARROW: &str = "narrow";
 pub(crate) const LIMIT: usize = 3;
 
+/// The file that a task leaves.
+pub(crate) const LEFT: &str = "left.bin";
+
 /// How a task ends that nobody disturbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -19,6 +22,10 @@ pub(crate) enum Mode {
     Hang,
     /// Kills its worker.
     Kill,
+    /// Leaves a file, and says more than fits a message.
+    Leave,
+    /// The same with a file that goes to the bucket in parts.
+    LeaveLarge,
 }
 
 impl Mode {
@@ -28,13 +35,15 @@ impl Mode {
             Self::Fail => "fail",
             Self::Hang => "hang",
             Self::Kill => "kill",
+            Self::Leave => "leave",
+            Self::LeaveLarge => "leave-large",
         }
     }
 
     /// What the LAST must call it.
     const fn status(self) -> &'static str {
         match self {
-            Self::Ok => "completed",
+            Self::Ok | Self::Leave | Self::LeaveLarge => "completed",
             Self::Fail | Self::Kill => "failed",
             Self::Hang => "timeout",
         }
@@ -134,6 +143,9 @@ impl Marker {
                                "parameters": {"argv": argv}});
         if task.narrow {
             value["queue"] = json!(NARROW);
+        }
+        if matches!(task.mode, Mode::Leave | Mode::LeaveLarge) {
+            value["parameters"]["outputs"] = json!([LEFT]);
         }
         if task.mode == Mode::Hang {
             value["timeout_seconds"] = json!(2);

@@ -9,6 +9,8 @@ use std::time::Duration;
 use rustix::process::{Signal, getppid, kill_process};
 use tests::clock::{now, rest};
 
+use crate::load::LEFT;
+
 /// How often it says that it lives, milliseconds.
 const ALIVE_MS: u64 = 100;
 
@@ -17,6 +19,7 @@ const ALIVE_MS: u64 = 100;
 /// - `ok`: exit code 0.
 /// - `fail`: exit code 1.
 /// - `hang`: hears no request to end, and starts a child that does not either.
+/// - `leave` and `leave-large`: leaves a file, and exit code 0.
 /// - `kill`: kills the worker that started it, as a task may that uses up all memory.
 pub(crate) fn mark(words: &[String]) -> ExitCode {
     let [ledger, run, task, ms, mode] = words else {
@@ -29,6 +32,8 @@ pub(crate) fn mark(words: &[String]) -> ExitCode {
     match mode.as_str() {
         "hang" => hang(&ledger),
         "kill" => kill_process(getppid().unwrap(), Signal::KILL).unwrap(),
+        "leave" => leave(1000),
+        "leave-large" => leave(24 << 20),
         _ => {}
     }
     let begun = now();
@@ -40,6 +45,11 @@ pub(crate) fn mark(words: &[String]) -> ExitCode {
     ledger.write("end");
     ledger.file.sync_data().unwrap();
     if mode == "fail" { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn leave(bytes: usize) {
+    std::fs::write(LEFT, vec![7; bytes]).unwrap();
+    println!("{}", "x".repeat(100_000));
 }
 
 struct Ledger {
@@ -68,10 +78,12 @@ fn hang(ledger: &Ledger) {
         use tokio::signal::unix::{SignalKind, signal};
         let mut deaf = signal(SignalKind::terminate()).unwrap();
         let script = "trap '' TERM; while true; do sleep 1; done";
-        let child = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let mut child = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
         ledger.write(&format!("child={}", child.id()));
         println!("{}", "x".repeat(1 << 21));
         loop {
+            // It never ends by itself.
+            let _ = child.try_wait();
             tokio::select! {
                 _ = deaf.recv() => ledger.write("told"),
                 () = tokio::time::sleep(Duration::from_millis(ALIVE_MS)) => ledger.write("alive"),

@@ -1,5 +1,7 @@
 //! Faults that would be the end of a fleet at work, or that need one of their own.
 
+mod crash;
+
 use crate::faults::Seen;
 use crate::world::Ground;
 
@@ -13,5 +15,5 @@ pub(crate) struct Apart {
 
 /// Every one of them.
 pub(crate) fn all() -> Vec<Apart> {
-    Vec::new()
+    vec![crash::APART]
 }

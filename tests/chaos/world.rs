@@ -141,7 +141,7 @@ impl World {
         operator.limit_queue(LEASE_SECONDS);
         let coordinator_wire = Wire::connect(&ground.runtime, "coordinator", nats.port());
         let marker = Marker { program: ground.own.clone(), ledger: ground.folder.join("ledger") };
-        let client = Client { program: as_role("client"), marker, submitted: Arc::default() };
+        let client = Client::new(as_role("client"), marker);
         let mut world = Self {
             coordinators: Vec::new(),
             workers: Vec::new(),
@@ -294,6 +294,10 @@ fn open(submitted: &[Submission], lasts: &[Last]) -> Vec<String> {
 }
 
 impl Client {
+    pub(crate) fn new(program: Program, marker: Marker) -> Self {
+        Self { program, marker, submitted: Arc::default() }
+    }
+
     /// Everything that was submitted until now.
     pub(crate) fn submissions(&self) -> Vec<Submission> {
         self.submitted.lock().unwrap().clone()

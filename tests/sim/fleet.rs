@@ -45,7 +45,7 @@ impl Site {
     }
 
     pub(crate) fn store(&self) -> Store {
-        Store::simulated(Arc::new(self.bucket.clone()))
+        Store::memory().wrapped(|_| Arc::new(self.bucket.clone()))
     }
 }
 

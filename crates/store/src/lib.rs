@@ -85,11 +85,11 @@ impl Store {
         Self { objects, place: Arc::new(Place::Memory) }
     }
 
-    /// A simulated store.
-    #[cfg(feature = "sim")]
+    /// The same place with something between it and its objects, for tests.
+    #[cfg(feature = "wrapping")]
     #[must_use]
-    pub fn simulated(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, place: Arc::new(Place::Memory) }
+    pub fn wrapped(self, wrap: impl FnOnce(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore>) -> Self {
+        Self { objects: wrap(self.objects), place: self.place }
     }
 
     /// Where a person finds the object: a path for a folder, an `s3://` address for a bucket, else

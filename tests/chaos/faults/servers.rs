@@ -62,8 +62,16 @@ fn under_way(world: &World) -> Vec<Try> {
 /// How many of these ran once more although their worker lived.
 fn repeated(world: &World, tries: &[Try]) -> u64 {
     let all = world.tries();
+    // A worker that died meanwhile is another fault.
+    let alive: Vec<u32> = world.workers.iter().map(|worker| worker.role.pid()).collect();
+    let helpless = |task: &Try| {
+        !alive.contains(&task.worker) || world.helpless.iter().any(|it| it.worker == task.worker)
+    };
     let again = tries.iter().filter(|task| {
-        all.iter().any(|it| it.run == task.run && it.task == task.task && it.first > task.first)
+        !helpless(task)
+            && all
+                .iter()
+                .any(|it| it.run == task.run && it.task == task.task && it.first > task.first)
     });
     again.count() as u64
 }

@@ -69,7 +69,8 @@ fn kill(world: &mut World, chance: &mut Chance) -> Heal {
     world.workers[victim].role.kill();
     Box::new(move |world, seen| {
         let mut again = Vec::new();
-        let _ = until(LONG, || {
+        let tasks = unfinished(world, tasks);
+        let _ = until(Duration::from_secs(15), || {
             again = begun_again(world, &tasks, at);
             again.len() == tasks.len()
         });
@@ -78,6 +79,16 @@ fn kill(world: &mut World, chance: &mut Chance) -> Heal {
         seen.count("tasks begun elsewhere", again.len() as u64);
         seen.times("re-start delay", again);
     })
+}
+
+/// Without those whose worker lived to see their end.
+fn unfinished(world: &World, mut tasks: Vec<Try>) -> Vec<Try> {
+    let tries = world.tries();
+    tasks.retain(|task| {
+        let own = tries.iter().find(|it| it.first == task.first);
+        own.is_none_or(|it| it.end.is_none() || it.orphaned.is_some())
+    });
+    tasks
 }
 
 /// Longer than its lease, so that another has what it held when it goes on.
@@ -217,6 +228,7 @@ fn storm(world: &mut World, chance: &mut Chance) -> Heal {
         let deaths = killed.len();
         for (tasks, at) in killed {
             let mut again = Vec::new();
+            let tasks = unfinished(world, tasks);
             let _ = until(Duration::from_secs(12), || {
                 again = begun_again(world, &tasks, at);
                 again.len() == tasks.len()

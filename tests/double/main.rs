@@ -1,0 +1,104 @@
+//! The coordinator and the worker as the program plays them, but for one thing: they can be told
+//! where to die.
+//!
+//! `double points` prints where. `CRASH_AT=NAME[:n] double coordinator|worker` ends the process
+//! without a word (abort) when it comes to the point of that name for the n-th time. It is a
+//! program of its own, so that no environment can make the real one do so.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails loudly")]
+
+mod objects;
+mod point;
+mod road;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, NatsBus};
+use job::{Permissions, Registry};
+use protocol::WorkerId;
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::objects::Objects;
+use crate::road::Road;
+
+/// How long a worker that was told to go lets what it runs go on.
+const GRACE: Duration = Duration::from_millis(500);
+
+#[expect(clippy::disallowed_methods, reason = "it has no settings but these")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[tokio::main]
+async fn main() {
+    let role = std::env::args().nth(1).unwrap_or_default();
+    if role == "points" {
+        point::names().for_each(|name| println!("{name}"));
+        return;
+    }
+    tracing_subscriber::fmt().with_ansi(false).with_env_filter("info").init();
+    if let Some(plan) = variable("CRASH_AT") {
+        point::plan(&plan).unwrap();
+    }
+    jobs::link();
+    let lease = Duration::from_secs(2);
+    let settings = bus::nats::Settings::new(variable("RUNNER_NATS_URL").unwrap(), lease);
+    let bus = Road(NatsBus::connect(&settings).await.unwrap());
+    let folder = PathBuf::from(variable("STORE").unwrap());
+    let store = Store::folder(&folder).unwrap().wrapped(|objects| Arc::new(Objects(objects)));
+    let registry = Arc::new(Registry::discover().unwrap());
+    let scratch = folder.with_extension(format!("scratch-{}", std::process::id()));
+    let shutdown = CancellationToken::new();
+    let told = shutdown.clone();
+    tokio::spawn(async move {
+        signal(SignalKind::terminate()).unwrap().recv().await;
+        told.cancel();
+    });
+    if role == "coordinator" {
+        coordinate(bus, store, &registry, scratch, shutdown).await;
+    } else {
+        work(bus, store, registry, scratch, shutdown).await;
+    }
+}
+
+async fn coordinate<B: Bus>(
+    bus: B,
+    store: Store,
+    registry: &Registry,
+    scratch: PathBuf,
+    shutdown: CancellationToken,
+) {
+    let settings = coordinator::Settings {
+        catalogue: registry.catalogue(),
+        durability: "a test".to_owned(),
+        scratch,
+        report_every: Duration::from_millis(50),
+        metrics: coordinator::Metrics::default(),
+    };
+    coordinator::coordinate(bus, store, settings, shutdown).await.unwrap();
+}
+
+async fn work<B: Bus>(
+    bus: B,
+    store: Store,
+    registry: Arc<Registry>,
+    scratch: PathBuf,
+    shutdown: CancellationToken,
+) {
+    let queues = registry.catalogue().queues();
+    while bus.declare(&queues).await.is_err() {}
+    let id: WorkerId = format!("double-{}", std::process::id()).parse().unwrap();
+    let settings = worker::Settings {
+        id,
+        slots: 2,
+        queues: queues.into_keys().collect(),
+        permissions: Permissions { allow_exec: true, allow_private_addresses: false },
+        scratch,
+        grace: GRACE,
+        metrics: worker::Metrics::default(),
+    };
+    worker::work(bus, store, registry, settings, shutdown).await.unwrap();
+}
