@@ -69,6 +69,9 @@ chaos *ARGS:
     cargo build --locked --package runner --package tests --package double
     target/debug/chaos {{ ARGS }}
 
+# The same in two minutes, for every change.
+chaos-short: (chaos "--seed" "1" "--minutes" "0.6" "--faults" "worker-kill,coordinator-kill,nats-kill,partition-worker,s3-503,client-kill,coordinator-stop")
+
 # Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.
 bench WHAT="parts":
     {{ if WHAT == "fleet" { "cargo build --release --package runner --locked" } else { "true" } }}

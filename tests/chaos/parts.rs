@@ -1,6 +1,10 @@
 //! Faults that would be the end of a fleet at work, or that need one of their own.
 
 mod crash;
+mod disk;
+mod failover;
+mod limits;
+mod wipe;
 
 use crate::faults::Seen;
 use crate::world::Ground;
@@ -15,5 +19,5 @@ pub(crate) struct Apart {
 
 /// Every one of them.
 pub(crate) fn all() -> Vec<Apart> {
-    vec![crash::APART]
+    vec![crash::APART, wipe::APART, disk::APART, limits::APART, failover::APART]
 }

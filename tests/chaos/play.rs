@@ -12,7 +12,7 @@ use tests::servers::Weed;
 
 use crate::chance::Chance;
 use crate::checker::{Counts, Finding, check};
-use crate::faults::{Fault, Seen};
+use crate::faults::{Fault, Part, Seen};
 use crate::load::tasks;
 use crate::options::Options;
 use crate::rows::Rows;
@@ -73,7 +73,10 @@ pub(crate) fn play(ground: &Ground, options: &Options) -> Played {
         let mut seen = Seen::default();
         let done = Done { name: apart.name, rows: apart.rows, from: now(), beside: None };
         let folder = ground.folder.join(apart.name);
-        (apart.play)(&Ground { folder, ..ground.clone() }, &mut seen);
+        let ground = Ground { folder, ..ground.clone() };
+        if catch_unwind(AssertUnwindSafe(|| (apart.play)(&ground, &mut seen))).is_err() {
+            seen.problem("it stopped in the middle");
+        }
         played.keep(&mut journal, &done, seen);
     }
     played
@@ -84,7 +87,7 @@ fn at_work(ground: &Ground, options: &Options, played: &mut Played, journal: &mu
     let folder = ground.folder.join("fleet");
     std::fs::create_dir_all(&folder).unwrap();
     let ground = Ground { folder, ..ground.clone() };
-    let mut world = World::new(ground, SIZE, start_nats("store", ""), Weed::start());
+    let mut world = World::new(ground, SIZE, start_nats("store"), Weed::start());
     let begun = now();
     let quiet = AtomicBool::new(false);
     let faults = std::thread::scope(|scope| {
@@ -191,11 +194,13 @@ fn do_faults(
         let beside = all.iter().enumerate().find(|&(other, _)| other != index);
         let beside = beside.map(|(_, other)| other.name);
         let done = Done { name: fault.name, rows: fault.rows, from: now(), beside };
-        heals.push((done, (fault.begin)(world, chance)));
+        heals.push((done, fault.part, (fault.begin)(world, chance)));
     }
     let lasts = all.iter().map(|fault| chance.between(fault.lasts.0, fault.lasts.1)).max();
     rest(Duration::from_millis(lasts.unwrap_or(0)));
-    for (done, heal) in heals {
+    // Servers first: whoever waits for an effect of the other may need them.
+    heals.sort_by_key(|(_, part, _)| !matches!(part, Part::Nats | Part::Bucket));
+    for (done, _, heal) in heals {
         let mut seen = Seen::default();
         heal(world, &mut seen);
         played.keep(journal, &done, seen);

@@ -76,6 +76,12 @@ pub(crate) fn taken_over(words: &[Word], runs: &[String], at: u64) -> Vec<u64> {
     first.collect()
 }
 
+/// Whether somebody took each of these runs after `at`, or it came to its end.
+pub(crate) fn all_seen(words: &[Word], runs: &[String], at: u64) -> bool {
+    let later = |run: &String| words.iter().any(|word| word.at > at && word.run == *run);
+    runs.iter().all(later)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

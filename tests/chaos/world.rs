@@ -102,8 +102,13 @@ pub(crate) struct World {
 
 const ROLES: [&str; 4] = ["client", "worker", "coordinator", "operator"];
 
-/// The configuration that is shipped, and its variables; `more` is added to it.
-pub(crate) fn start_nats(store: &str, more: &str) -> NatsServer {
+/// A server with the configuration that is shipped.
+pub(crate) fn start_nats(store: &str) -> NatsServer {
+    start_nats_as(store, |conf| conf)
+}
+
+/// The same after a change of it.
+pub(crate) fn start_nats_as(store: &str, change: impl FnOnce(String) -> String) -> NatsServer {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nats");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let conf = read("server.conf").replace("include \"accounts.conf\"", &read("accounts.conf"));
@@ -111,7 +116,7 @@ pub(crate) fn start_nats(store: &str, more: &str) -> NatsServer {
         ROLES.map(|role| (format!("RUNNER_{}_PASSWORD", role.to_uppercase()), password(role)));
     let mut variables: Vec<(&str, &str)> = vec![("RUNNER_NATS_STORE", store)];
     variables.extend(passwords.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    NatsServer::start_with_environment(&format!("{conf}\n{more}\n"), &variables)
+    NatsServer::start_with_environment(&change(conf), &variables)
 }
 
 pub(crate) fn password(role: &str) -> String {

@@ -6,8 +6,8 @@ use tests::clock::{now, rest, until};
 
 use super::{Fault, Heal, Part, Seen};
 use crate::chance::Chance;
-use crate::watch::{held, taken_over, words};
-use crate::world::{LONG, World};
+use crate::watch::{all_seen, held, taken_over, words};
+use crate::world::{LONG, World, is_stopped};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
@@ -59,8 +59,9 @@ pub(super) fn busiest(world: &World, chance: &mut Chance) -> (usize, Vec<String>
 pub(super) fn see_taken(world: &World, runs: &[String], at: u64, seen: &mut Seen) {
     let mut delays = Vec::new();
     let _ = until(LONG, || {
-        delays = taken_over(&words(world), runs, at);
-        delays.len() == runs.len()
+        let words = words(world);
+        delays = taken_over(&words, runs, at);
+        all_seen(&words, runs, at) || is_stopped()
     });
     seen.effects_of(delays.len() as u64, "runs taken over");
     seen.count("runs taken over", delays.len() as u64);
