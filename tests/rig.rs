@@ -121,6 +121,12 @@ impl Rig {
         self.roles[role].send(signal);
     }
 
+    /// Waits until the role that was started as this one, from 0, has said this.
+    #[track_caller]
+    pub(crate) fn hear(&mut self, role: usize, text: &str) {
+        self.roles[role].hear(text);
+    }
+
     /// The one server.
     #[track_caller]
     pub(crate) fn server(&self) -> &NatsServer {

@@ -16,6 +16,7 @@ mod refuse;
 mod reuse;
 mod roster;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,9 @@ struct Desk<B> {
 /// How long a run rests after a failure that another try may mend.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How often the queues are looked after: workers would wait for ever at one that somebody deleted.
+const QUEUES: Duration = Duration::from_secs(5);
+
 /// How long a coordinator that was told to go waits for runs that are about to end.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -98,6 +102,8 @@ pub async fn coordinate<B: Bus>(
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
         AbortOnDropHandle::new(bus::task::spawn(async move { listener.listen(&ear).await }));
+    let keeping = keep_queues(bus.clone(), settings.catalogue.queues());
+    let _keeping = AbortOnDropHandle::new(bus::task::spawn(keeping));
     let desk = Arc::new(Desk { bus, store, settings, roster });
     let mut runs = JoinSet::new();
     let leaving = CancellationToken::new();
@@ -132,6 +138,16 @@ pub async fn coordinate<B: Bus>(
         let _ = tokio::time::timeout(DRAIN, runs.join_all()).await;
     }
     Ok(())
+}
+
+/// Makes again what is gone of the queues; says so when it cannot.
+async fn keep_queues<B: Bus>(bus: B, queues: BTreeMap<String, Option<u32>>) {
+    loop {
+        tokio::time::sleep(QUEUES).await;
+        if let Err(error) = bus.declare(&queues).await {
+            warn!(error = %error, "the queues are not as they must be; trying again");
+        }
+    }
 }
 
 /// Conducts a run and says how that went. A run that failed here stays on the road for another.
