@@ -321,11 +321,14 @@ impl Client {
         self.submit_file(&path, key, tasks)
     }
 
-    /// The same with a file that is there.
+    /// The same with a file that is there; `None` when the file itself is refused.
     pub(crate) fn submit_file(&self, path: &str, key: &str, tasks: Vec<Task>) -> Option<String> {
         while !is_stopped() {
             let words = ["submit", path, "--key", key, "--json"];
             let done = self.program.call_within(LONG, &words);
+            if done.as_ref().is_some_and(|done| matches!(done.code, Some(2 | 3))) {
+                return None;
+            }
             if let Some(done) = done.filter(|done| done.code == Some(0)) {
                 let run = done.json()["run"].as_str().unwrap().to_owned();
                 self.add(Submission {
@@ -339,6 +342,35 @@ impl Client {
             rest(Duration::from_millis(300));
         }
         None
+    }
+
+    /// Submits these files once each, all at the same time; what was said to those that were not
+    /// taken, and after how many milliseconds.
+    pub(crate) fn try_all(&self, files: Vec<(String, Vec<Task>)>) -> Vec<(u64, String)> {
+        let refused = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for (key, tasks) in files {
+                let refused = &refused;
+                scope.spawn(move || {
+                    let path = self.write(&key, &tasks).display().to_string();
+                    let begun = now();
+                    let words = ["submit", &path, "--key", &key, "--json"];
+                    // A client is patient for half a minute.
+                    let done = self.program.call_within(2 * LONG, &words);
+                    match done {
+                        Some(done) if done.code == Some(0) => {
+                            let run = done.json()["run"].as_str().unwrap().to_owned();
+                            self.add(Submission { key, run, tasks, cancelled: false });
+                        }
+                        other => {
+                            let said = other.map_or_else(String::new, |done| done.stderr);
+                            refused.lock().unwrap().push((now() - begun, said));
+                        }
+                    }
+                });
+            }
+        });
+        refused.into_inner().unwrap()
     }
 
     /// Notes what was submitted.

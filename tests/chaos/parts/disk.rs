@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use tests::clock::{now, rest};
+use tests::clock::rest;
 use tests::servers::Weed;
 
 use super::Apart;
@@ -67,22 +67,11 @@ fn play(ground: &Ground, seen: &mut Seen) {
         world.client.submit(&format!("before-{number}"), tasks);
     }
     disk.fill();
-    let (mut refused, mut accepted) = (0, 0);
-    for number in 0..6 {
-        let key = format!("full-{number}");
-        let tasks = vec![lasting("a", 200, Mode::Ok)];
-        let path = world.client.write(&key, &tasks).display().to_string();
-        let begun = now();
-        let words = ["submit", &path, "--key", &key, "--json"];
-        let done = world.client.program.call_within(Duration::from_secs(20), &words);
-        if done.is_some_and(|done| done.code == Some(0)) {
-            accepted += 1;
-            world.client.submit_file(&path, &key, tasks);
-        } else {
-            refused += 1;
-            seen.times("time to refuse", [now() - begun]);
-        }
-    }
+    let files = (0..6).map(|it| (format!("full-{it}"), vec![lasting("a", 200, Mode::Ok)]));
+    let refused = world.client.try_all(files.collect());
+    seen.times("time to refuse", refused.iter().map(|(took, _)| *took));
+    let refused = refused.len() as u64;
+    let accepted = 6 - refused;
     let told = world.nats.log().lines().filter(|line| line.contains("no space left")).count();
     rest(Duration::from_secs(3));
     disk.free();

@@ -14,8 +14,8 @@ use crate::world::{Ground, Size, World, is_stopped, start_nats_as};
 
 pub(super) const APART: Apart = Apart { name: "limits", rows: &["F23"], play };
 
-/// Those of a small fleet, the rig's two and one client at a time.
-const CONNECTIONS: &str = "max_connections: 8";
+/// Those of a small fleet, the rig's two, and as many clients as there are at a time.
+const CONNECTIONS: &str = "max_connections: 16";
 
 fn play(ground: &Ground, seen: &mut Seen) {
     let nats = start_nats_as("store", |conf| conf.replace("max_connections: 10000", CONNECTIONS));
@@ -34,7 +34,7 @@ fn play(ground: &Ground, seen: &mut Seen) {
 fn connections(world: &mut World, seen: &mut Seen) {
     let url = crate::world::url("worker", world.nats.port());
     let worker = world.client.program.with(&[("RUNNER_NATS_URL", &url)]);
-    let more: Vec<_> = (0..5)
+    let more: Vec<_> = (0..14)
         .map(|number| worker.begin(&format!("extra-{number}"), &["worker", "--queues", "default"]))
         .collect();
     let mut named = 0;
@@ -65,25 +65,13 @@ fn room(world: &World, stream: &str, bytes: i64) {
 fn submissions(world: &mut World, seen: &mut Seen) {
     room(world, "ALT", 6_000);
     world.coordinators.iter().for_each(|member| member.role.pause());
-    let (mut refused, mut named) = (0, 0);
-    for number in 0..12 {
-        let key = format!("room-{number}");
-        let tasks: Vec<Task> = (0..4).map(|it| lasting(format!("t{it}"), 50, Mode::Ok)).collect();
-        let path = world.client.write(&key, &tasks).display().to_string();
-        let begun = now();
-        let words = ["submit", &path, "--key", &key, "--json"];
-        let done = world.client.program.call_within(Duration::from_secs(20), &words);
-        match done {
-            Some(done) if done.code == Some(0) => {
-                world.client.submit_file(&path, &key, tasks);
-            }
-            other => {
-                refused += 1;
-                named += u64::from(other.is_some_and(|done| done.stderr.contains("maximum bytes")));
-                seen.times("time to refuse", [now() - begun]);
-            }
-        }
-    }
+    let tasks =
+        || -> Vec<Task> { (0..4).map(|it| lasting(format!("t{it}"), 50, Mode::Ok)).collect() };
+    let refused = world.client.try_all((0..9).map(|it| (format!("room-{it}"), tasks())).collect());
+    let by_name = refused.iter().filter(|(_, said)| said.contains("maximum bytes"));
+    let (named, times) = (by_name.count() as u64, refused.iter().map(|(took, _)| *took));
+    seen.times("time to refuse", times);
+    let refused = refused.len() as u64;
     world.coordinators.iter().for_each(|member| member.role.resume());
     seen.effects_of(refused, "submissions were refused for want of room");
     seen.count("refused for want of room", refused);
@@ -114,10 +102,12 @@ fn offers(world: &mut World, seen: &mut Seen) {
 
 /// A file over the payload goes another way.
 fn payload(world: &World, seen: &mut Seen) {
-    let mut tasks = vec![lasting("a", 50, Mode::Ok)];
-    tasks.extend((0..1).map(|number| lasting(format!("b{number}"), 50, Mode::Ok)));
+    let tasks = vec![lasting("a", 50, Mode::Ok), lasting("b", 50, Mode::Ok)];
     let mut file = world.client.marker.file("payload", &tasks);
-    file["description"] = "x".repeat(1_500_000).into();
+    // One text may have a megabyte.
+    for task in 0..2 {
+        file["tasks"][task]["description"] = "x".repeat(700_000).into();
+    }
     let path = world.client.program.place("payload.alt.json");
     std::fs::write(&path, file.to_string()).unwrap();
     let taken = world.client.submit_file(&path.display().to_string(), "payload", tasks);
