@@ -126,6 +126,7 @@ fn at_work(ground: &Ground, options: &Options, played: &mut Played, journal: &mu
     ));
     let mut universal = Seen::default();
     universal.problems.clone_from(&problems);
+    universal.effects_of(faults, "faults");
     universal.count("faults", faults);
     universal.count("executions", counts.runs as u64);
     universal.count("tasks", counts.tasks as u64);

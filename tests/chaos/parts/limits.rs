@@ -89,7 +89,8 @@ fn offers(world: &mut World, seen: &mut Seen) {
     let tasks = (0..60).map(|number| lasting(format!("t{number}"), 100, Mode::Ok)).collect();
     let begun = now();
     let run = world.client.submit("wide", tasks);
-    let ended = until(Duration::from_secs(60), || {
+    let ended = until(Duration::from_secs(180), || {
+        rest(Duration::from_millis(500));
         let done = run.as_ref().and_then(|run| {
             world.client.program.call_within(Duration::from_secs(20), &["verify", run])
         });
