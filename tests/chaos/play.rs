@@ -169,7 +169,11 @@ fn disturb(world: &mut World, options: &Options, played: &mut Played, journal: &
         let second = if alone { None } else { other(&mut left, &first) };
         done += 1 + u64::from(second.is_some());
         do_faults(world, &mut chance, first, second, played, journal);
-        world.is_ready();
+        if !world.is_ready() {
+            let beside = second.map_or("nothing", |fault| fault.name);
+            let what = format!("not all are ready after {} beside {beside}", first.name);
+            played.problems.push(what);
+        }
         rest(Duration::from_millis(chance.between(200, 1500)));
     }
     done

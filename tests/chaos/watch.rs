@@ -58,13 +58,15 @@ fn word(coordinator: &str, line: &str) -> Option<Word> {
     Some(Word { coordinator: coordinator.to_owned(), run, at: clock::read(date)?, taken })
 }
 
-/// The runs that a coordinator held at a moment.
+/// The runs that a coordinator held at a moment: the last word about each is that it took it. One
+/// that died leaves no word that it has no more.
 pub(crate) fn held(words: &[Word], coordinator: &str, at: u64) -> Vec<String> {
-    let mut held: BTreeMap<&str, bool> = BTreeMap::new();
-    for word in words.iter().filter(|word| word.coordinator == coordinator && word.at <= at) {
-        held.insert(&word.run, word.taken);
+    let mut held: BTreeMap<&str, &Word> = BTreeMap::new();
+    for word in words.iter().filter(|word| word.at <= at) {
+        held.insert(&word.run, word);
     }
-    held.into_iter().filter(|&(_, taken)| taken).map(|(run, _)| run.to_owned()).collect()
+    let held = held.into_values().filter(|word| word.taken && word.coordinator == coordinator);
+    held.map(|word| word.run.clone()).collect()
 }
 
 /// How long after `at` each of these runs was taken by somebody, milliseconds.
@@ -96,6 +98,7 @@ nonsense";
         let words: Vec<Word> = log.lines().filter_map(|line| word("c", line)).collect();
         let at = clock::read("2026-11-21T12:00:03.500Z").unwrap();
         assert_eq!(held(&words, "c", at), ["cd34"]);
+        assert_eq!(held(&words, "d", at), Vec::<String>::new());
         assert_eq!(taken_over(&words, &["cd34".to_owned()], at - 2000), [500]);
     }
 }
