@@ -7,4 +7,5 @@ mod flood;
 mod forged;
 mod pack;
 mod poison;
+mod room;
 mod site;

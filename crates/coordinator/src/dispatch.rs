@@ -94,15 +94,13 @@ impl<'a, B: Bus> Orders<'a, B> {
             return Ok(());
         }
         let mut offers = std::mem::take(&mut self.offers);
+        let count = offers.len();
         let mut again = self.again;
-        loop {
+        while !offers.is_empty() {
             offers.iter_mut().for_each(|offer| offer.again = again);
             match self.desk.bus.dispatch(self.epoch, offers.clone()).await {
-                Ok(()) => {
-                    self.desk.settings.metrics.offer(offers.len());
-                    return Ok(());
-                }
-                Err(_) if is_planted(Bug::UnknownOffersTakenAsMade) => return Ok(()),
+                Ok(()) => break,
+                Err(_) if is_planted(Bug::UnknownOffersTakenAsMade) => break,
                 // Perhaps they are there, and some of them done already.
                 Err(bus::Error::Unknown(why)) => {
                     warn!(%why, "offering again");
@@ -111,6 +109,20 @@ impl<'a, B: Bus> Orders<'a, B> {
                 Err(error) => return Err(error.into()),
             }
             tokio::time::sleep(AGAIN).await;
+            self.forget_decided(&mut offers).await;
+        }
+        self.desk.settings.metrics.offer(count);
+        Ok(())
+    }
+
+    /// Takes away the offers that are done by now: where there is room for some only, those would
+    /// fill it again and again, and none of the others would ever find any.
+    async fn forget_decided(&self, offers: &mut Vec<Offer>) {
+        let keys = offers.iter().map(|offer| (offer.queue.clone(), offer.key())).collect();
+        // Unheard, they are offered once more, which is harmless.
+        if let Ok(verdicts) = self.desk.bus.verdicts(keys).await {
+            let mut verdicts = verdicts.into_iter();
+            offers.retain(|_| verdicts.next().flatten().is_none());
         }
     }
 
