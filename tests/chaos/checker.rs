@@ -38,11 +38,18 @@ pub(crate) struct Finding {
 /// A LAST as it was found.
 #[derive(Debug, Clone)]
 pub(crate) struct Last {
-    /// Its key in the bucket.
+    /// Its key in the bucket: `<prefix>/<file>/<run>/last.json`.
     pub(crate) key: String,
     /// A digest of its bytes.
     pub(crate) digest: String,
     pub(crate) body: Value,
+}
+
+impl Last {
+    /// The run it is of.
+    pub(crate) fn run(&self) -> Option<&str> {
+        self.key.rsplit('/').nth(1)
+    }
 }
 
 /// A time in which a worker could do nothing about what it had started, milliseconds since 1970.
@@ -108,14 +115,9 @@ pub(crate) fn check(evidence: &Evidence) -> (Counts, Vec<Finding>) {
 fn group(lasts: &[Last]) -> BTreeMap<&str, Vec<&Last>> {
     let mut by_run: BTreeMap<&str, Vec<&Last>> = BTreeMap::new();
     for last in lasts {
-        by_run.entry(run_of(&last.key)).or_default().push(last);
+        by_run.entry(last.run().unwrap_or(&last.key)).or_default().push(last);
     }
     by_run
-}
-
-/// `<prefix>/<file>/<run>/last.json`.
-fn run_of(key: &str) -> &str {
-    key.rsplit('/').nth(1).unwrap_or(key)
 }
 
 fn tell(found: &mut Vec<Finding>, kind: Kind, what: String) {
@@ -213,7 +215,7 @@ fn invented(evidence: &Evidence, tries: &[Try], found: &mut Vec<Finding>) {
         evidence.submitted.iter().map(|it| (it.key.as_str(), it)).collect();
     let runs: BTreeSet<&str> = evidence.submitted.iter().map(|it| it.run.as_str()).collect();
     for last in &evidence.lasts {
-        if !runs.contains(run_of(&last.key)) {
+        if !last.run().is_some_and(|run| runs.contains(run)) {
             tell(found, Kind::Invented, format!("{}: nobody submitted it", last.key));
         }
     }

@@ -1,5 +1,6 @@
 //! The order of a run: work, faults one by one, faults together, healing, quiet, judgement.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tests::clock::{now, rest};
+use tests::clock::{now, rest, until};
 use tests::servers::Weed;
 
 use crate::chance::Chance;
@@ -26,6 +27,9 @@ const WARM: Duration = Duration::from_secs(3);
 
 /// How long after healing a run may take to end.
 pub(crate) const STUCK: Duration = Duration::from_secs(30);
+
+/// How long after its LAST a run may stand as running in a list.
+const LISTED: Duration = Duration::from_secs(10);
 
 /// What came of everything.
 #[derive(Debug, Default)]
@@ -218,6 +222,14 @@ pub(crate) fn judge(world: &mut World) -> (Counts, Vec<String>) {
     let (counts, found) = check(&evidence);
     let mut problems: Vec<String> = found.iter().map(told).collect();
     problems.extend(world.panics());
+    let told: BTreeSet<&str> = evidence.lasts.iter().filter_map(|last| last.run()).collect();
+    let mut open = Vec::new();
+    let _ = until(LISTED, || {
+        open = world.client.listed_as_running();
+        open.retain(|run| told.contains(run.as_str()));
+        open.is_empty() || is_stopped()
+    });
+    problems.extend(open.iter().map(|run| format!("Wrong: {run} has its LAST, and runs in `ls`")));
     (counts, problems)
 }
 

@@ -292,8 +292,7 @@ impl World {
 
 /// Runs that have no LAST.
 fn open(submitted: &[Submission], lasts: &[Last]) -> Vec<String> {
-    let ended: BTreeSet<&str> =
-        lasts.iter().filter_map(|last| last.key.rsplit('/').nth(1)).collect();
+    let ended: BTreeSet<&str> = lasts.iter().filter_map(Last::run).collect();
     let open = submitted.iter().filter(|it| !ended.contains(it.run.as_str()));
     open.map(|it| it.run.clone()).collect()
 }
@@ -371,6 +370,15 @@ impl Client {
             }
         });
         refused.into_inner().unwrap()
+    }
+
+    /// The runs that a list shows as running.
+    pub(crate) fn listed_as_running(&self) -> Vec<String> {
+        let done = self.program.call_within(LONG, &["ls", "--json", "--limit", "1000000"]);
+        let listed = done.filter(|done| done.code == Some(0)).map_or(Value::Null, |it| it.json());
+        let rows = listed.as_array().into_iter().flatten();
+        let running = rows.filter(|row| row["state"] == "running");
+        running.filter_map(|row| Some(row["run"].as_str()?.to_owned())).collect()
     }
 
     /// Notes what was submitted.
