@@ -334,15 +334,19 @@ async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
     assert_eq!(reasons, ["first"]);
 }
 
-async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
-    let (run, _) = begin(bus, "q", None).await;
-    never("an end before its time", bus.ended(run)).await;
-    let end = End {
+fn end(run: RunId) -> End {
+    End {
         run,
         last_key: "a/last.json".to_owned(),
         last_sha256: "00".to_owned(),
         status: protocol::RunStatus::Success,
-    };
+    }
+}
+
+async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    never("an end before its time", bus.ended(run)).await;
+    let end = end(run);
     soon("end", bus.end(end.clone())).await;
     assert_eq!(soon("ended", bus.ended(run)).await, end);
     assert_eq!(soon("ended, asked late", bus.ended(run)).await, end);
@@ -371,6 +375,10 @@ async fn records_are_listed_the_latest_run_first<B: Bus>(bus: &B) {
     soon("report again", bus.report(updated.clone())).await;
     assert_eq!(soon("its record", bus.record_of(runs[0])).await, Some(updated.clone()));
     assert_eq!(soon("records", bus.records()).await, [record(runs[1], 2), updated]);
+    let ended = RunRecord { end: Some(end(runs[0])), ..record(runs[0], 1) };
+    soon("report the end", bus.report(ended.clone())).await;
+    soon("report too late", bus.report(record(runs[0], 1))).await;
+    assert_eq!(soon("its end", bus.record_of(runs[0])).await, Some(ended));
 }
 
 async fn a_question_reaches_the_conductor_and_nobody_else<B: Bus>(bus: &B) {

@@ -240,7 +240,8 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// Stores a request to cancel a run; the first one stands.
     fn cancel(&self, cancellation: Cancellation) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Replaces the record that lists and progress bars read.
+    /// Replaces the record that lists and progress bars read; one without an end leaves one that has
+    /// an end as it is, for whoever lost a run may still speak of it.
     fn report(&self, record: RunRecord) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The records of all runs that are still kept, the latest run first.

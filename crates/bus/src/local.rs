@@ -289,7 +289,10 @@ impl Bus for LocalBus {
     async fn report(&self, record: RunRecord) -> Result<(), Error> {
         let mut state = self.shared.state();
         let running = state.runs.get_mut(&record.run).ok_or(Error::UnknownRun(record.run))?;
-        running.record = Some(record);
+        let ended = running.record.as_ref().is_some_and(|there| there.end.is_some());
+        if record.end.is_some() || !ended {
+            running.record = Some(record);
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use bytes::Bytes;
 use futures::StreamExt;
 use protocol::planted::{Bug, is_planted};
 use protocol::{
@@ -15,12 +16,16 @@ use serde_json::json;
 use tracing::warn;
 
 use super::NatsBus;
+use super::api::EXPECTED_SEQUENCE;
 use super::connect::unanswered;
 use super::direct::{Found, SUBJECTS};
 use crate::{Error, Recorded};
 
 /// How often an end is looked for in the stream, beside being heard of.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How often a record is written when others write it at that moment.
+const TRIES: u32 = 3;
 
 /// How long a cancellation is kept that comes before its run: one day (ADR-43: in seconds or more).
 const CANCELLATION_TTL: &str = "24h";
@@ -65,11 +70,30 @@ impl NatsBus {
 
     pub(super) async fn store_record(&self, record: &RunRecord) -> Result<(), Error> {
         let to = subject::record(record.run);
-        let body = codec::encode(record)?;
-        let stored = self.connection.publish(&to, HeaderMap::new(), body.into()).await?;
-        stored.map_err(|fault| fault.into_error(&to))?;
-        self.tell(record.run, "run.progress", record).await;
-        Ok(())
+        let body = Bytes::from(codec::encode(record)?);
+        for _ in 0..TRIES {
+            let mut headers = HeaderMap::new();
+            // A conductor that lost its run does not know so at once, and its last word may come
+            // after the end: then it would run in every list for ever.
+            if record.end.is_none() {
+                let found = self.connection.last("KV_runs", &to).await?;
+                let there = found.as_ref().and_then(|it| codec::decode::<RunRecord>(&it.body).ok());
+                if there.is_some_and(|there| there.end.is_some()) {
+                    return Ok(());
+                }
+                let sequence = found.map_or(0, |found| found.sequence.0);
+                headers.insert(EXPECTED_SEQUENCE, sequence.to_string());
+            }
+            match self.connection.publish(&to, headers, body.clone()).await? {
+                Ok(_) => {
+                    self.tell(record.run, "run.progress", record).await;
+                    return Ok(());
+                }
+                Err(fault) if fault.is_conflict() => {}
+                Err(fault) => return Err(fault.into_error(&to)),
+            }
+        }
+        Err(Error::Unknown(format!("{to}: others write it all the time")))
     }
 
     pub(super) async fn stored_record(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
