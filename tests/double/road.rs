@@ -1,8 +1,8 @@
 //! A road that is another road, with a point before and after everything that it writes.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use bus::lease::Lease;
 use bus::{Accepted, Bus, Claim, Error, Questions, Recorded, RunClaim, StoredSubmission};
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
@@ -140,7 +140,7 @@ impl<C: RunClaim> RunClaim for Road<C> {
         at("RunClaim.extend", self.0.extend()).await
     }
 
-    fn lease(&self) -> Duration {
+    fn lease(&self) -> Lease {
         self.0.lease()
     }
 
@@ -162,7 +162,7 @@ impl<C: Claim> Claim for Road<C> {
         self.0.deliveries()
     }
 
-    fn lease(&self) -> Duration {
+    fn lease(&self) -> Lease {
         self.0.lease()
     }
 
