@@ -67,6 +67,10 @@ pub const EXPRESSIONS: usize = 1_000;
 /// Fuel of one expression: about one unit for each instruction of the template engine.
 pub const EXPRESSION_FUEL: u64 = 100_000;
 
+/// Bytes of a text that a filter of an expression makes: fuel counts steps, and one step could
+/// multiply one text by another.
+pub const EXPRESSION_TEXT_BYTES: usize = 16 * 1024 * 1024;
+
 /// Graph steps spent on proving that references name ancestors. Direct dependencies cost nothing.
 pub const REFERENCE_STEPS: u64 = 50_000_000;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::value::RawValue;
 
 use super::path::{self, Step};
@@ -155,7 +155,44 @@ pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(limits::EXPRESSION_FUEL));
+    // These make as much of nothing as a number asks for; they lay out pages, which is not done here.
+    for filter in ["batch", "center", "format", "indent", "slice"] {
+        environment.remove_filter(filter);
+    }
+    environment.add_filter("replace", replace);
+    environment.add_filter("join", join);
     environment
+}
+
+/// The built-in one, for as long as its result is no larger than an expression may make.
+fn replace(text: &str, from: &str, to: &str) -> Result<String, Error> {
+    let places = text.matches(from).count();
+    fits(text.len().saturating_add(places.saturating_mul(to.len())))?;
+    Ok(text.replace(from, to))
+}
+
+/// The same of the built-in one that joins a list.
+fn join(list: &Value, between: Option<&str>) -> Result<String, Error> {
+    let between = between.unwrap_or_default();
+    let mut joined = String::new();
+    for (place, item) in list.try_iter()?.enumerate() {
+        let item = item.to_string();
+        fits(joined.len().saturating_add(between.len()).saturating_add(item.len()))?;
+        if place > 0 {
+            joined.push_str(between);
+        }
+        joined.push_str(&item);
+    }
+    Ok(joined)
+}
+
+fn fits(bytes: usize) -> Result<(), Error> {
+    let most = limits::EXPRESSION_TEXT_BYTES;
+    if bytes <= most {
+        return Ok(());
+    }
+    let text = format!("it would make a text of {bytes} bytes or more; {most} are allowed");
+    Err(Error::new(ErrorKind::InvalidOperation, text))
 }
 
 #[cfg(test)]
@@ -198,6 +235,25 @@ mod tests {
             BTreeMap::from([("a".to_owned(), Json::from_text(r#"{"l":[1,2,3]}"#).unwrap())]);
         let parameters = Json::from_text(r#"["${{ tasks.a.output.l | length + 1 }}"]"#).unwrap();
         assert_eq!(resolve(&parameters, &plain).unwrap().text(), "[4]");
+    }
+
+    #[test]
+    fn no_filter_makes_a_text_that_fills_the_memory() {
+        let long = "x".repeat(2_000);
+        let swollen = [
+            "'%1000000000d' | format(1)".to_owned(),
+            "'a' | indent(1000000000)".to_owned(),
+            "[1] | batch(1000000000, 0)".to_owned(),
+            format!("('{long}' * 100) | replace('x', '{long}')"),
+            format!("range(10000) | join('{long}')"),
+        ];
+        for expression in swollen {
+            let parameters = Json::from_value(&format!("${{{{ {expression} }}}}")).unwrap();
+            assert!(resolve(&parameters, &outputs()).is_err(), "{expression:.60}");
+        }
+        let text = "${{ [1, 2] | join(', ') | replace(',', ';') }}";
+        let parameters = Json::from_value(text).unwrap();
+        assert_eq!(resolve(&parameters, &outputs()).unwrap().text(), "\"1; 2\"");
     }
 
     #[test]
