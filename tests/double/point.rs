@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Every write of the road, by the trait and the method that makes it.
 pub(crate) const ROAD: &[&str] = &[
     "Bus.declare",
+    "Bus.mend",
     "Bus.submit",
     "Bus.own",
     "Bus.dispatch",

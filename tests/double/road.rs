@@ -31,6 +31,10 @@ impl<B: Bus> Bus for Road<B> {
         at("Bus.declare", self.0.declare(queues)).await
     }
 
+    async fn mend(&self, queues: &BTreeMap<String, Option<u32>>) -> Result<(), Error> {
+        at("Bus.mend", self.0.mend(queues)).await
+    }
+
     async fn submit(&self, submission: Submission) -> Result<Accepted, Error> {
         at("Bus.submit", self.0.submit(submission)).await
     }

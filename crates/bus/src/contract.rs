@@ -180,6 +180,13 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
         queues: &BTreeMap<String, Option<u32>>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// Makes anew what is missing of queues that were declared. What is there stays as it is: another
+    /// may have changed it since, and for good reason.
+    fn mend(
+        &self,
+        queues: &BTreeMap<String, Option<u32>>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Stores a submission; create-only by run id.
     ///
     /// # Errors

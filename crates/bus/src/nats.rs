@@ -165,6 +165,13 @@ impl Bus for NatsBus {
         Ok(())
     }
 
+    async fn mend(&self, queues: &BTreeMap<String, Option<u32>>) -> Result<(), Error> {
+        for (queue, limit) in queues {
+            self.mend_queue(queue, *limit).await?;
+        }
+        Ok(())
+    }
+
     async fn submit(&self, submission: Submission) -> Result<Accepted, Error> {
         self.store_submission(&submission).await
     }

@@ -144,7 +144,7 @@ pub async fn coordinate<B: Bus>(
 async fn keep_queues<B: Bus>(bus: B, queues: BTreeMap<String, Option<u32>>) {
     loop {
         tokio::time::sleep(QUEUES).await;
-        if let Err(error) = bus.declare(&queues).await {
+        if let Err(error) = bus.mend(&queues).await {
             warn!(error = %error, "the queues are not as they must be; trying again");
         }
     }

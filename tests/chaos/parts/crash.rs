@@ -47,6 +47,7 @@ enum Story {
 /// Which write is made by which role, and when.
 const COORDINATOR: &[(&str, Story)] = &[
     ("Bus.declare", Story::Plain),
+    ("Bus.mend", Story::Plain),
     ("Bus.next_run", Story::Plain),
     ("Bus.own", Story::Plain),
     ("Bus.dispatch", Story::Plain),

@@ -38,12 +38,27 @@ impl NatsBus {
         if !is_planted(Bug::SeatsDeclaredLate) {
             self.declare_seats(queue, limit).await?;
         }
+        self.ensure_queue(queue).await?;
+        if is_planted(Bug::SeatsDeclaredLate) {
+            self.declare_seats(queue, limit).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what is missing of a queue. Its seats only if there are none at all: how many there are
+    /// may have been changed by hand, or by a coordinator that is newer than this one.
+    pub(super) async fn mend_queue(&self, queue: &str, limit: Option<u32>) -> Result<(), Error> {
+        let at = format!("CONSUMER.INFO.SEATS.seat-{queue}");
+        if limit.is_some() && self.connection.api::<Value>(&at, &json!({})).await?.is_err() {
+            self.declare_seats(queue, limit).await?;
+        }
+        self.ensure_queue(queue).await
+    }
+
+    async fn ensure_queue(&self, queue: &str) -> Result<(), Error> {
         for rank in 0..RANKS {
             let asked = definition::queue_consumer(queue, rank, self.shared.lease);
             self.ensure_consumer("TASKS", &format!("{queue}-p{rank}"), &asked).await?;
-        }
-        if is_planted(Bug::SeatsDeclaredLate) {
-            self.declare_seats(queue, limit).await?;
         }
         Ok(())
     }
