@@ -45,14 +45,20 @@ impl NatsBus {
         Ok(())
     }
 
-    /// Makes what is missing of a queue. Its seats only if there are none at all: how many there are
-    /// may have been changed by hand, or by a coordinator that is newer than this one.
+    /// Makes a queue's consumers again if they are gone, and neither adds a limit nor lifts one.
     pub(super) async fn mend_queue(&self, queue: &str, limit: Option<u32>) -> Result<(), Error> {
-        let at = format!("CONSUMER.INFO.SEATS.seat-{queue}");
-        if limit.is_some() && self.connection.api::<Value>(&at, &json!({})).await?.is_err() {
-            self.declare_seats(queue, limit).await?;
+        // Whoever lifts a limit takes the seats away too; those that have lost their consumer were
+        // not meant to.
+        let seats = subject::seat_of_any(queue);
+        if limit.is_some() && !self.connection.all("SEATS", &seats, Sequence(1)).await?.is_empty() {
+            self.ensure_seats(queue).await?;
         }
         self.ensure_queue(queue).await
+    }
+
+    async fn ensure_seats(&self, queue: &str) -> Result<(), Error> {
+        let asked = definition::seat_consumer(queue, self.shared.lease);
+        self.ensure_consumer("SEATS", &format!("seat-{queue}"), &asked).await
     }
 
     async fn ensure_queue(&self, queue: &str) -> Result<(), Error> {
@@ -65,8 +71,7 @@ impl NatsBus {
 
     async fn declare_seats(&self, queue: &str, limit: Option<u32>) -> Result<(), Error> {
         if let Some(limit) = limit {
-            let asked = definition::seat_consumer(queue, self.shared.lease);
-            self.ensure_consumer("SEATS", &format!("seat-{queue}"), &asked).await?;
+            self.ensure_seats(queue).await?;
             return self.place_seats(queue, limit).await;
         }
         let at = format!("CONSUMER.INFO.SEATS.seat-{queue}");
