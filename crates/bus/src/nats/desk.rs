@@ -6,6 +6,7 @@
 //! idle fleet hears of a message without asking for it. What arrives and has no taker any more goes
 //! back at once. A queue with a limit needs a seat first: a message of its own, under lease.
 
+mod doubt;
 mod pulls;
 mod seats;
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::Place;
+use super::doubt::Doubt;
 use crate::nats::connect::Connection;
 
 /// How long a pull of one message waits at the server at most. Not longer than a quarter of a lease
@@ -55,15 +56,14 @@ pub(super) struct Pulls {
     inbox: String,
     count: u64,
     open: HashMap<Place, Pull>,
-    /// Pulls that were given up may have been answered, and the answer may be still to come: when
-    /// the first of those was sent.
-    given_up: HashMap<Place, Instant>,
+    /// Pulls that were given up may have been answered, and the answers may be still to come.
+    doubts: HashMap<Place, Doubt>,
 }
 
 impl Pulls {
     pub(super) fn new(connection: Connection, inbox: String) -> Self {
-        let (open, given_up) = (HashMap::new(), HashMap::new());
-        Self { connection, inbox, count: 0, open, given_up }
+        let (open, doubts) = (HashMap::new(), HashMap::new());
+        Self { connection, inbox, count: 0, open, doubts }
     }
 
     /// Messages that were asked for and are not here: for so many takers something is under way.
@@ -129,14 +129,14 @@ impl Pulls {
 
     /// Takes note of a message from `place`.
     pub(super) fn came(&mut self, place: Place) -> Came {
-        let given_up = self.given_up.get(&place).copied();
+        let sent = self.open.get(&place).map(|pull| pull.sent);
+        let doubted = self.doubts.get_mut(&place).and_then(|doubt| doubt.resolve(sent));
         let Some(pull) = self.open.get_mut(&place) else {
             // Nothing is asked for there: it is the answer to what was given up.
-            let since = given_up.unwrap_or_else(Instant::now);
-            return Came { is_last: true, since };
+            return Came { is_last: true, since: doubted.unwrap_or_else(Instant::now) };
         };
         pull.left = pull.left.saturating_sub(1);
-        let came = Came { is_last: pull.left == 0, since: given_up.unwrap_or(pull.sent) };
+        let came = Came { is_last: pull.left == 0, since: doubted.unwrap_or(pull.sent) };
         if came.is_last {
             self.open.remove(&place);
         }
@@ -161,7 +161,7 @@ impl Pulls {
             _ => {
                 self.open.remove(&place);
                 // What comes from here on was asked for later.
-                self.given_up.remove(&place);
+                self.doubts.remove(&place);
                 Some(place)
             }
         }
@@ -180,7 +180,7 @@ impl Pulls {
 
     fn give_up(&mut self, whether: impl Fn(&Pull) -> bool) {
         for (place, pull) in self.open.extract_if(|_, pull| whether(pull)) {
-            self.given_up.entry(place).or_insert(pull.sent);
+            self.doubts.entry(place).or_default().add(pull.sent, pull.left);
         }
     }
 }
