@@ -99,6 +99,7 @@ const UNSAID: &[(&str, &[&str], &str)] = &[
     ("std::thread", PURE, "threads finish in any order"),
     ("async fn", PURE, "code that decides does not wait"),
     (".await", PURE, "code that decides does not wait"),
+    ("tokio::spawn(", &["coordinator", "worker"], "bus::task::spawn: the simulator can end it"),
 ];
 
 #[test]
