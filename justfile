@@ -72,10 +72,23 @@ chaos *ARGS:
 # The same in two minutes, for every change.
 chaos-short: (chaos "--seed" "1" "--minutes" "0.6" "--faults" "worker-kill,coordinator-kill,nats-kill,partition-worker,s3-503,client-kill,coordinator-stop")
 
-# Measure: all that runs inside one process, or `just bench fleet`, a fleet beside its raw server.
-bench WHAT="parts":
-    {{ if WHAT == "fleet" { "cargo build --release --package runner --locked" } else { "true" } }}
-    {{ if WHAT == "fleet" { "cargo bench --package tests --bench fleet --locked" } else { "cargo bench --workspace --exclude tests --benches --locked" } }}
+# Measure a fleet beside its raw server and its peers; `just bench "runner raw"` only those, `just bench parts` what runs inside one process.
+bench SYSTEMS="all":
+    {{ if SYSTEMS == "parts" { "true" } else { "cargo build --release --package runner --locked" } }}
+    cargo bench {{ if SYSTEMS == "parts" { "--workspace --exclude tests --benches" } else { "--package tests --bench fleet" } }} \
+        --locked {{ if SYSTEMS == "parts" { "" } else { "-- " + SYSTEMS } }}
+
+# Install the peers that `bench` measures beside us, some minutes and 1 GB; redis-server comes from Debian.
+peers:
+    for peer in celery dask hyperqueue ray; do \
+        python3 -m venv .tools/peers/$peer && .tools/peers/$peer/bin/python -m pip install -q \
+            -r tests/bench/peers/$peer/requirements.txt || exit 1; \
+    done
+    for peer in bullmq restate; do \
+        mkdir -p .tools/peers/$peer && npm install --silent --no-fund --no-audit \
+            --prefix .tools/peers/$peer $(cat tests/bench/peers/$peer/packages.txt) || exit 1; \
+    done
+    @command -v redis-server >/dev/null || echo "Celery and BullMQ need redis-server: apt-get install redis-server"
 
 # Build the pages of the crates; a broken link fails.
 doc:

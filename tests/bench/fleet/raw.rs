@@ -1,4 +1,6 @@
 //! The most that server and stock client can do: the same four messages a task, with nothing decided.
+//!
+//! Without a graph, a list of what is done, an ALT to read and a LAST to write.
 
 use std::time::Duration;
 
@@ -10,6 +12,9 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tests::servers::NatsServer;
 use tokio::time::Instant;
+
+use crate::figures::{System, Times};
+use crate::shape::Shape;
 
 /// Publishes that may wait for their answer at once.
 const UNDER_WAY: usize = 1_000;
@@ -67,8 +72,8 @@ async fn publish_all(context: &Context, subjects: impl Iterator<Item = String>) 
 }
 
 /// What so many tasks take: published, pulled by two, acked, each with a result that is stored once.
-pub(crate) async fn throughput(tasks: usize) -> Duration {
-    let server = NatsServer::start();
+async fn throughput(conf: &str, tasks: usize) -> Duration {
+    let server = NatsServer::start_with(conf);
     streams(&server).await;
     let publisher = connect(&server).await;
     let begun = Instant::now();
@@ -114,9 +119,9 @@ async fn work(context: Context, share: usize) {
     }
 }
 
-/// From a task published to its result heard, one after the other: the middle one.
-pub(crate) async fn round_trip(tasks: usize) -> Duration {
-    let server = NatsServer::start();
+/// From a task published to its result heard, one after the other: each.
+async fn round_trips(conf: &str, tasks: usize) -> Vec<Duration> {
+    let server = NatsServer::start_with(conf);
     let consumer = streams(&server).await;
     let worker = connect(&server).await;
     let working = tokio::spawn(async move {
@@ -145,5 +150,31 @@ pub(crate) async fn round_trip(tasks: usize) -> Duration {
         trips.push(begun.elapsed());
     }
     working.await.unwrap();
-    super::median(trips)
+    trips
+}
+
+/// Fans, and round trips in place of chains and single tasks.
+pub(crate) async fn measure(conf: &str, shapes: &[Shape]) -> System {
+    let mut system = System { name: "NATS alone".to_owned(), ..System::default() };
+    for &shape in shapes {
+        let times = match shape {
+            Shape::Fan(tasks) => Times::Whole(vec![
+                throughput(conf, tasks).await,
+                throughput(conf, tasks).await,
+                throughput(conf, tasks).await,
+            ]),
+            Shape::Chain(tasks) => {
+                let mut whole = Vec::new();
+                for _ in 0..3 {
+                    whole.push(round_trips(conf, tasks).await.iter().sum());
+                }
+                Times::Whole(whole)
+            }
+            Shape::One => Times::Each(round_trips(conf, 200).await),
+            Shape::Layered | Shape::Burst(_) | Shape::Small => continue,
+        };
+        system.times.insert(shape, times);
+        eprintln!("  {shape}: {} {}", system.shown(shape), shape.unit());
+    }
+    system
 }

@@ -1,0 +1,260 @@
+//! Runner itself: a server, a coordinator and two workers as processes, results in a folder.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alt::Priority;
+use bus::NatsBus;
+use bytes::Bytes;
+use client::{Client, Request};
+use futures::future::join_all;
+use futures::{StreamExt, stream};
+use protocol::RunId;
+use store::Store;
+use tests::servers::NatsServer;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::figures::{System, Times, count};
+use crate::shape::Shape;
+
+/// Attempts that each of the two workers runs at once.
+const SLOTS: &str = "128";
+const REPETITIONS: usize = 3;
+/// The longest that one run may take.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// How long a lease lies; the workers have the product's own.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Runs that somebody waits for.
+type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
+
+/// The program that is measured: built beside this one.
+fn program() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    own.parent().and_then(Path::parent).unwrap().join("runner")
+}
+
+/// What this system is called, with its version.
+pub(crate) fn version() -> String {
+    let told = Command::new(program()).arg("--version").output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    format!("Runner {}", told.split_whitespace().nth(1).unwrap_or_default())
+}
+
+/// A server with its fleet.
+pub(crate) struct Fleet {
+    client: Client<NatsBus>,
+    store: Store,
+    waiting: Waiting,
+    coordinator: Child,
+    workers: Vec<Child>,
+    folder: tempfile::TempDir,
+    server: NatsServer,
+}
+
+impl Fleet {
+    pub(crate) async fn start(conf: &str) -> Self {
+        let server = NatsServer::start_with(conf);
+        let folder = tempfile::tempdir().unwrap();
+        let command = |words: &[&str]| {
+            let mut command = Command::new(program());
+            command
+                .args(words)
+                .env("RUNNER_NATS_URL", server.url())
+                .env("RUNNER_STORE_URL", format!("file://{}", folder.path().display()))
+                .env(
+                    "RUNNER_LOG_LEVEL",
+                    std::env::var("RUNNER_LOG_LEVEL").as_deref().unwrap_or("warn"),
+                )
+                .stdout(Stdio::null());
+            command
+        };
+        assert!(command(&["doctor", "--fix"]).status().unwrap().success());
+        let coordinator = command(&["coordinator", "--health", "off"]).spawn().unwrap();
+        let worker = || command(&["worker", "--slots", SLOTS, "--health", "off"]).spawn().unwrap();
+        let workers = vec![worker(), worker()];
+        let how = bus::nats::Settings::new(server.url(), LEASE);
+        let client = Client::new(NatsBus::connect(&how).await.unwrap());
+        let waiting = Waiting::default();
+        hear(&server, Arc::clone(&waiting)).await;
+        sleep(Duration::from_secs(2)).await;
+        let store = Store::folder(folder.path()).unwrap();
+        Self { client, store, waiting, coordinator, workers, folder, server }
+    }
+
+    /// Submits a file and waits for its end: its LAST is stored by then.
+    async fn run(&self, file: Bytes) -> Duration {
+        let run = RunId::new();
+        let (told, end) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(run.to_string(), told);
+        let begun = Instant::now();
+        let request = Request {
+            run,
+            file,
+            priority: Priority::Medium,
+            mode: None,
+            persona: None,
+            reuse: None,
+        };
+        self.client.submit(&self.store, request).await.unwrap();
+        timeout(PATIENCE, end).await.unwrap().unwrap();
+        begun.elapsed()
+    }
+
+    /// Runs a shape as often as it takes.
+    async fn times(&self, shape: Shape) -> Times {
+        let file = Bytes::from(shape.alt());
+        match shape {
+            Shape::Small => {
+                let runs = (0..300).map(|_| self.run(file.clone()));
+                Times::Each(stream::iter(runs).buffer_unordered(10).collect().await)
+            }
+            Shape::One => {
+                let mut each = Vec::new();
+                for _ in 0..200 {
+                    each.push(self.run(file.clone()).await);
+                    sleep(Duration::from_millis(5)).await;
+                }
+                Times::Each(each)
+            }
+            Shape::Fan(_) | Shape::Chain(_) | Shape::Layered | Shape::Burst(_) => {
+                let graphs = if let Shape::Burst(graphs) = shape { graphs } else { 1 };
+                let mut whole = Vec::new();
+                for _ in 0..REPETITIONS {
+                    let begun = Instant::now();
+                    join_all((0..graphs).map(|_| self.run(file.clone()))).await;
+                    whole.push(begun.elapsed());
+                }
+                Times::Whole(whole)
+            }
+        }
+    }
+
+    /// From the submission to the last verdict, as the newest LAST says.
+    fn last_execution(&self) -> Duration {
+        let runs = self.folder.path().read_dir().unwrap().flat_map(|alt| {
+            let runs = alt.unwrap().path().read_dir().into_iter().flatten();
+            runs.map(|run| run.unwrap().path().join("last.json"))
+        });
+        let written = |path: &PathBuf| path.metadata().and_then(|it| it.modified()).ok();
+        let newest = runs.filter(|path| written(path).is_some()).max_by_key(written).unwrap();
+        let mut head = vec![0; 4096];
+        let length = File::open(newest).unwrap().read(&mut head).unwrap();
+        let head = String::from_utf8_lossy(&head[..length]);
+        let (_, rest) = head.split_once("\"execution_time_ms\":").unwrap();
+        let (number, _) = rest.split_once(',').unwrap();
+        Duration::from_millis(number.trim().parse().unwrap())
+    }
+
+    /// Runs the shapes, the given fan once more at the end, and tells all.
+    pub(crate) async fn measure(&self, shapes: &[Shape], largest: Option<usize>) -> System {
+        let mut system = System::default();
+        self.run(Shape::Fan(100).alt().into()).await;
+        let idle = self.workers.iter().map(|worker| memory(worker.id(), "VmRSS")).max().unwrap();
+        system.memory.push(("worker, idle".to_owned(), idle));
+        let mut tasks_alone = BTreeMap::new();
+        for &shape in shapes {
+            let before = self.cpu();
+            system.times.insert(shape, self.times(shape).await);
+            eprintln!("  {shape}: {} {}", system.shown(shape), shape.unit());
+            if let Shape::Fan(tasks) = shape {
+                tasks_alone.insert(tasks, count(tasks) / self.last_execution().as_secs_f64());
+            }
+            if let Shape::Fan(tasks @ 10_000..) = shape {
+                system.notes.push(self.spent(tasks * REPETITIONS, &before));
+            }
+        }
+        for (tasks, rate) in tasks_alone {
+            let note = format!("fan of {tasks}, submission to last verdict: {rate:.0} tasks/s");
+            system.notes.push(note);
+        }
+        self.weigh(&mut system, "at most");
+        if let Some(tasks) = largest {
+            let took = self.run(Shape::Fan(tasks).alt().into()).await;
+            let rate = count(tasks) / took.as_secs_f64();
+            let note = format!("fan of {tasks}: {:.0} s, {rate:.0} tasks/s", took.as_secs_f64());
+            eprintln!("  {note}");
+            system.notes.push(note);
+            self.weigh(&mut system, &format!("at most, fan of {tasks}"));
+        }
+        system
+    }
+
+    /// Seconds of processor time so far: of the server, the coordinator, the workers.
+    fn cpu(&self) -> [f64; 3] {
+        let workers = self.workers.iter().map(|worker| cpu(worker.id())).sum();
+        [cpu(self.server.pid()), cpu(self.coordinator.id()), workers]
+    }
+
+    /// What so many tasks cost each of them.
+    fn spent(&self, tasks: usize, before: &[f64; 3]) -> String {
+        let now = self.cpu();
+        let each = |place: usize| (now[place] - before[place]) * 1e6 / count(tasks);
+        let (server, coordinator, workers) = (each(0), each(1), each(2));
+        let tasks = tasks / REPETITIONS;
+        format!(
+            "Processor time a task, fan of {tasks}: server {server:.0} µs, coordinator \
+             {coordinator:.0} µs, workers {workers:.0} µs"
+        )
+    }
+
+    /// Notes the most memory that each process had so far.
+    fn weigh(&self, system: &mut System, when: &str) {
+        let workers = self.workers.iter().map(|worker| memory(worker.id(), "VmHWM")).max().unwrap();
+        for (name, mib) in [
+            ("coordinator", memory(self.coordinator.id(), "VmHWM")),
+            ("worker", workers),
+            ("nats-server", memory(self.server.pid(), "VmHWM")),
+        ] {
+            system.memory.push((format!("{name}, {when}"), mib));
+        }
+    }
+}
+
+/// Tells those who wait that their run has ended.
+async fn hear(server: &NatsServer, waiting: Waiting) {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut ends = client.subscribe("live.*.end").await.unwrap();
+    client.flush().await.unwrap();
+    tokio::spawn(async move {
+        // The subscription ends with its client.
+        let _client = client;
+        while let Some(end) = ends.next().await {
+            let run = end.subject.split('.').nth(1).unwrap_or_default();
+            let told = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+            if let Some(told) = told {
+                let _ = told.send(());
+            }
+        }
+    });
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for child in self.workers.iter_mut().chain([&mut self.coordinator]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Seconds of processor time of a process; the kernel counts them in hundredths.
+fn cpu(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / 100.0
+}
+
+/// A line of a process's own account of itself, in MiB.
+fn memory(process: u32, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let found = status.lines().find(|found| found.starts_with(line)).unwrap();
+    found.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}

@@ -1,0 +1,54 @@
+// What every peer written in JavaScript measures; told as `peer.py` tells it.
+import { readFileSync } from 'node:fs';
+
+const REPETITIONS = 3;
+
+export const say = (said) => console.log(JSON.stringify(said));
+
+export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Resident MiB of a process. */
+export const resident = (pid) =>
+  Math.floor(readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1] / 1024);
+
+const milliseconds = async (run) => {
+  const begun = performance.now();
+  await run();
+  return performance.now() - begun;
+};
+
+const repeat = async (count, run) => {
+  const each = [];
+  for (let done = 0; done < count; done++) each.push(await run());
+  return each;
+};
+
+/** Runs the shapes asked for; a shape whose function is not there is left out. */
+export const measure = async ({ fan, chain, layers, small, one }) => {
+  await fan(100);
+  const burst = (count) => Promise.all(Array.from({ length: count }, () => small()));
+  const whole = { fan, chain, layered: layers, burst };
+  for (const shape of process.argv.slice(2)) {
+    const [kind, size] = shape.split('-');
+    if (whole[kind]) {
+      const many = kind === 'fan' && +size >= 100_000 ? 1 : REPETITIONS;
+      const each = await repeat(many, () => milliseconds(() => whole[kind](+size)));
+      say({ shape, seconds: each.map((it) => it / 1000) });
+    } else if (shape === 'small') {
+      const each = [];
+      let left = 300;
+      const one_after_another = async () => {
+        while (left-- > 0) each.push(await milliseconds(small));
+      };
+      await Promise.all(Array.from({ length: 10 }, one_after_another));
+      say({ shape, each_ms: each });
+    } else if (shape === 'one') {
+      const each = await repeat(200, async () => {
+        const took = await milliseconds(one);
+        await pause(5);
+        return took;
+      });
+      say({ shape, each_ms: each });
+    }
+  }
+};
