@@ -10,7 +10,7 @@ use protocol::{
     Answer, Attempt, AttemptKey, Cancellation, Counts, End, Epoch, Heartbeat, Offer, Outcome,
     Question, RunId, RunRecord, Source, Started, Submission, Timestamp, Verdict,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     Accepted, Beats, Bus, Claim, Error, Follow, Heard, Questions, Recorded, RunClaim, Stops,
@@ -32,6 +32,7 @@ pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     a_submission_is_stored_once(&make().await).await;
     a_dropped_submission_returns_after_its_lease(&make().await).await;
     a_released_submission_returns_at_once(&make().await).await;
+    who_asked_and_went_holds_nothing_up(&make().await).await;
     an_older_owner_is_fenced(&make().await).await;
     offers_come_by_priority_and_once(&make().await).await;
     a_queue_never_hands_out_more_than_its_limit(&make().await).await;
@@ -137,6 +138,24 @@ async fn a_released_submission_returns_at_once<B: Bus>(bus: &B) {
     let again = soon("next run again", bus.next_run()).await;
     assert_eq!(again.submission().body.run, run);
     soon("ack", again.ack()).await;
+}
+
+/// Handed over and not looked at is not taken.
+async fn who_asked_and_went_holds_nothing_up<B: Bus>(bus: &B) {
+    let mut asked = Box::pin(bus.next_run());
+    never("a run nobody submitted", asked.as_mut()).await;
+    let (run, epoch) = begin(bus, "q", None).await;
+    sleep(QUIET).await;
+    drop(asked);
+    assert_eq!(soon("next run", bus.next_run()).await.submission().body.run, run);
+
+    let queues = ["q".to_owned()];
+    let mut asked = Box::pin(bus.claim(&queues));
+    never("a task nobody offered", asked.as_mut()).await;
+    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    sleep(QUIET).await;
+    drop(asked);
+    assert_eq!(soon("claim", bus.claim(&queues)).await.offer().task, TaskIndex(0));
 }
 
 async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {

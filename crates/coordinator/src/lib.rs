@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, RunClaim};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use protocol::{Catalogue, limits};
 use store::Store;
 use tokio::task::JoinSet;
@@ -76,6 +78,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// How often the queues are looked after: workers would wait for ever at one that somebody deleted.
 const QUEUES: Duration = Duration::from_secs(5);
 
+/// How many submissions are asked for at once: many small runs would come one round trip each.
+const ASKED: usize = 16;
+
 /// How long a coordinator that was told to go waits for runs that are about to end.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -106,8 +111,12 @@ pub async fn coordinate<B: Bus>(
     let _keeping = AbortOnDropHandle::new(bus::task::spawn(keeping));
     let desk = Arc::new(Desk { bus, store, settings, roster });
     let mut runs = JoinSet::new();
+    let mut claims = FuturesUnordered::new();
     let leaving = CancellationToken::new();
     loop {
+        while claims.len() < ASKED && runs.len() + claims.len() < limits::RUNS {
+            claims.push(desk.bus.next_run());
+        }
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
@@ -116,7 +125,7 @@ pub async fn coordinate<B: Bus>(
                     error!(error = %fault, "a conductor died; its lease runs out");
                 }
             }
-            claim = desk.bus.next_run(), if runs.len() < limits::RUNS => match claim {
+            Some(claim) = claims.next(), if !claims.is_empty() => match claim {
                 Ok(claim) => {
                     let conducting = see_through(Arc::clone(&desk), claim, leaving.clone());
                     runs.spawn(bus::task::here(conducting));
@@ -129,6 +138,7 @@ pub async fn coordinate<B: Bus>(
             }
         }
     }
+    drop(claims);
     // What is about to end may; the others are handed to another coordinator.
     if tokio::time::timeout(DRAIN, async { while runs.join_next().await.is_some() {} })
         .await

@@ -61,7 +61,23 @@ pub(super) struct Taken {
     pub(super) seat: Option<Seat>,
 }
 
-type Taker = oneshot::Sender<Taken>;
+type Taker = oneshot::Sender<Handed>;
+
+/// A message on its way to a taker. One that went at this moment leaves it to the next: without
+/// that, it would lie until its lease is over.
+#[derive(Debug)]
+struct Handed {
+    taken: Option<Taken>,
+    unclaimed: mpsc::UnboundedSender<Taken>,
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            let _ = self.unclaimed.send(taken);
+        }
+    }
+}
 
 /// Where slots ask.
 #[derive(Debug, Clone)]
@@ -81,6 +97,7 @@ impl Desk {
         let deliveries = deliveries.map_err(|error| Error::Unknown(error.to_string()))?;
         let (takers, asked) = mpsc::unbounded_channel();
         let (returned, seats_back) = mpsc::unbounded_channel();
+        let (unclaimed, left) = mpsc::unbounded_channel();
         let generations = connection.generations();
         let from_sources = sources
             .iter()
@@ -98,19 +115,32 @@ impl Desk {
             sources,
             hot: Vec::new(),
             takers: VecDeque::new(),
+            unclaimed,
             places,
             probes: 0,
         };
-        crate::task::spawn(clerk.serve(deliveries, asked, seats_back, generations));
+        let counter = Counter { deliveries, asked, seats_back, left };
+        crate::task::spawn(clerk.serve(counter, generations));
         Ok(Self { takers })
     }
 
-    /// The next message. Waits; cancel-safe: what comes for who has gone goes to another.
+    /// The next message. Waits; cancel-safe: what comes for who has gone goes to another, also when
+    /// it was handed over and not yet seen.
     pub(super) async fn take(&self) -> Result<Taken, Error> {
         let (taker, taken) = oneshot::channel();
         self.takers.send(taker).map_err(|_| Error::Closed)?;
-        taken.await.map_err(|_| Error::Closed)
+        let mut handed = taken.await.map_err(|_| Error::Closed)?;
+        handed.taken.take().ok_or(Error::Closed)
     }
+}
+
+/// What is put before the clerk.
+struct Counter {
+    deliveries: Subscriber,
+    asked: mpsc::UnboundedReceiver<Taker>,
+    seats_back: mpsc::UnboundedReceiver<Seat>,
+    /// Messages whose takers went.
+    left: mpsc::UnboundedReceiver<Taken>,
 }
 
 /// Which consumer a pull is for.
@@ -129,6 +159,7 @@ struct Clerk {
     /// Sources that had something lately, as a flag for each.
     hot: Vec<bool>,
     takers: VecDeque<Taker>,
+    unclaimed: mpsc::UnboundedSender<Taken>,
     pulls: Pulls,
     seats: Seats,
     /// Where each consumer's messages belong.
@@ -137,13 +168,8 @@ struct Clerk {
 }
 
 impl Clerk {
-    async fn serve(
-        mut self,
-        mut deliveries: Subscriber,
-        mut asked: mpsc::UnboundedReceiver<Taker>,
-        mut seats_back: mpsc::UnboundedReceiver<Seat>,
-        mut generations: watch::Receiver<u64>,
-    ) {
+    async fn serve(mut self, counter: Counter, mut generations: watch::Receiver<u64>) {
+        let Counter { mut deliveries, mut asked, mut seats_back, mut left } = counter;
         // What lies there already is found by the first look, the most urgent first.
         self.hot = vec![true; self.sources.len()];
         let mut look = interval(self.seats.pace().map_or(LOOK, |pace| pace.min(LOOK)));
@@ -166,6 +192,8 @@ impl Clerk {
                     Some(taker) => self.takers.push_back(taker),
                     None => break,
                 },
+                // After those who ask: whoever went may have come back to ask again.
+                Some(taken) = left.recv() => self.pass_on(taken).await,
             }
             // Whoever waits no longer needs nothing pulled for it.
             self.takers.retain(|taker| !taker.is_closed());
@@ -253,14 +281,23 @@ impl Clerk {
                 None => return give_back(&self.connection, &message).await,
             },
         };
-        let mut taken = Taken { message, lease, seat };
+        self.pass_on(Taken { message, lease, seat }).await;
+    }
+
+    /// Hands a message to the first who still waits, or back.
+    async fn pass_on(&mut self, taken: Taken) {
+        let mut handed = Handed { taken: Some(taken), unclaimed: self.unclaimed.clone() };
         while let Some(taker) = self.takers.pop_front() {
-            match taker.send(taken) {
+            match taker.send(handed) {
                 Ok(()) => return,
-                Err(unwanted) => taken = unwanted,
+                Err(unwanted) => handed = unwanted,
             }
         }
-        give_back(&self.connection, &taken.message).await;
+        let Some(taken) = handed.taken.take() else { return };
+        // Past its lease a word about it would be about that of another.
+        if !taken.lease.is_over() {
+            give_back(&self.connection, &taken.message).await;
+        }
         if let Some(seat) = taken.seat {
             self.seats.put_back(seat);
         }
