@@ -213,7 +213,36 @@ async fn run<B: Bus>(
     let default_s = declaration.options.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS);
     let timeout_ms = offer.timeout_ms.unwrap_or(u64::from(default_s) * 1000);
     let started = Started { key: offer.key(), worker: bench.settings.id.clone(), timeout_ms };
-    bench.bus.started(started).await;
+    let job = run_job(bench, offer, declaration, scratch, stop, Duration::from_millis(timeout_ms));
+    told_if_it_lasts(&bench.bus, started, job).await
+}
+
+/// Says that an attempt runs, once it has for a while: of one that is over sooner, its verdict is
+/// the first word. That saves two messages in ten for each short task.
+async fn told_if_it_lasts<B: Bus, T>(bus: &B, started: Started, job: impl Future<Output = T>) -> T {
+    tokio::pin!(job);
+    tokio::select! {
+        biased;
+        done = &mut job => return done,
+        () = sleep(WORTH_TELLING) => {}
+    }
+    bus.started(started).await;
+    job.await
+}
+
+/// How long an attempt runs before anybody is told: less than people see.
+const WORTH_TELLING: Duration = Duration::from_millis(20);
+
+/// The job with its inputs.
+async fn run_job<B: Bus>(
+    bench: &Bench<B>,
+    offer: &Offer,
+    declaration: &'static job::Declaration,
+    scratch: &Path,
+    stop: &CancellationToken,
+    limit: Duration,
+) -> (Report, Vec<String>) {
+    let silent = |report| (report, Vec::new());
     let inputs = Arc::new(Inputs::new(bench.bus.clone(), bench.store.clone(), offer.run));
     let parameters = match inputs.resolve(offer).await {
         Ok(parameters) => parameters,
@@ -227,7 +256,6 @@ async fn run<B: Bus>(
     }
     let context = context(bench, offer, scratch, inputs);
     let log = context.log_handle();
-    let limit = Duration::from_millis(timeout_ms);
     let report =
         match supervise(declaration, parameters, context, stop, &bench.leaving, limit).await {
             Ok(output) => artifacts::keep(&bench.store, offer, scratch, output).await,
