@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus::lease::Lease;
-use bus::{Accepted, Bus, Claim, Error, Questions, Recorded, RunClaim, StoredSubmission};
+use bus::{Accepted, Bus, Claim, Error, Owned, Questions, Recorded, RunClaim, StoredSubmission};
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
     RunRecord, Started, Stored, Submission, Timestamp, Verdict,
@@ -47,7 +47,7 @@ impl<B: Bus> Bus for Road<B> {
         at("Bus.next_run", self.0.next_run()).await.map(Road)
     }
 
-    async fn own(&self, run: RunId) -> Result<Epoch, Error> {
+    async fn own(&self, run: RunId) -> Result<Owned, Error> {
         at("Bus.own", self.0.own(run)).await
     }
 

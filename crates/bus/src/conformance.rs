@@ -13,7 +13,7 @@ use protocol::{
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Questions, Recorded, RunClaim, Stops,
+    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Owned, Questions, Recorded, RunClaim, Stops,
 };
 
 /// Long enough for any road to deliver; short enough to fail before a person gives up.
@@ -98,7 +98,9 @@ async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoc
     soon("declare", bus.declare(&BTreeMap::from([(queue.to_owned(), limit)]))).await;
     let run = RunId::new();
     soon("submit", bus.submit(submission(run))).await;
-    (run, soon("own", bus.own(run)).await)
+    let owned = soon("own", bus.own(run)).await;
+    assert!(owned.first, "nobody owned it before");
+    (run, owned.epoch)
 }
 
 async fn a_submission_is_stored_once<B: Bus>(bus: &B) {
@@ -160,7 +162,8 @@ async fn who_asked_and_went_holds_nothing_up<B: Bus>(bus: &B) {
 
 async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {
     let (run, old) = begin(bus, "q", None).await;
-    let new = soon("own again", bus.own(run)).await;
+    let Owned { epoch: new, first } = soon("own again", bus.own(run)).await;
+    assert!(!first, "it had an owner");
     assert!(new > old, "a later owner has a later epoch");
     let late = bus.dispatch(old, vec![offer(run, 0, old, "q", Priority::Medium)]).await;
     assert!(matches!(late, Err(Error::Fenced(_))), "an old owner dispatched: {late:?}");

@@ -53,6 +53,16 @@ pub enum Accepted {
     Already,
 }
 
+/// The right to conduct a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned {
+    /// What fences every older owner.
+    pub epoch: Epoch,
+    /// Whether no owner was there before: then nothing of the run was ever offered, unless it has
+    /// ended meanwhile, which forgets its owners. So look for the end after this, not before.
+    pub first: bool,
+}
+
 /// What became of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
@@ -203,7 +213,7 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     fn next_run(&self) -> impl Future<Output = Result<Self::RunClaim, Error>> + Send;
 
     /// Becomes the owner of a run: every older epoch is refused from here on.
-    fn own(&self, run: RunId) -> impl Future<Output = Result<Epoch, Error>> + Send;
+    fn own(&self, run: RunId) -> impl Future<Output = Result<Owned, Error>> + Send;
 
     /// Puts offers of one run on their queues; one that is there already stays as it is.
     ///

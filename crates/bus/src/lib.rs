@@ -10,7 +10,7 @@ pub mod task;
 pub mod conformance;
 
 pub use contract::{
-    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Questions, Recorded, RunClaim, Stops,
+    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Owned, Questions, Recorded, RunClaim, Stops,
     StoredSubmission,
 };
 pub use local::LocalBus;

@@ -22,7 +22,7 @@ pub use claims::{LocalClaim, LocalRunClaim, LocalStops};
 pub use questions::{LocalBeats, LocalQuestions};
 pub use run_log::LocalFollow;
 
-use crate::{Accepted, Bus, Error, Recorded};
+use crate::{Accepted, Bus, Error, Owned, Recorded};
 use queues::Queues;
 use run_log::RunLog;
 
@@ -198,11 +198,12 @@ impl Bus for LocalBus {
         }
     }
 
-    async fn own(&self, run: RunId) -> Result<Epoch, Error> {
+    async fn own(&self, run: RunId) -> Result<Owned, Error> {
         let mut state = self.shared.state();
         let running = state.runs.get_mut(&run).ok_or(Error::UnknownRun(run))?;
+        let first = running.epoch == Epoch::default();
         running.epoch = Epoch(running.epoch.0 + 1);
-        Ok(running.epoch)
+        Ok(Owned { epoch: running.epoch, first })
     }
 
     async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {

@@ -54,7 +54,7 @@ use self::connect::Connection;
 use self::desk::Desk;
 use self::pace::Pace;
 use self::recorder::Recorder;
-use crate::{Accepted, Bus, Error, Recorded};
+use crate::{Accepted, Bus, Error, Owned, Recorded};
 
 /// How long a cluster is waited for that is there and does not answer: its servers elect a leader
 /// within seconds of losing one (seen in 2.15.1: two to eight).
@@ -184,7 +184,7 @@ impl Bus for NatsBus {
         self.take_submission().await
     }
 
-    async fn own(&self, run: RunId) -> Result<Epoch, Error> {
+    async fn own(&self, run: RunId) -> Result<Owned, Error> {
         self.take_over(run).await
     }
 

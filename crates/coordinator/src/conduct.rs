@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alt::{Alt, TaskIndex};
-use bus::{Bus, Follow, Heard, Questions, StoredSubmission};
+use bus::{Bus, Follow, Heard, Owned, Questions, StoredSubmission};
 use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
 use last::Refusals;
@@ -20,6 +20,9 @@ use crate::aside::aside;
 use crate::dispatch::{self, Orders};
 use crate::{Desk, Error, answers, finish, refuse, reuse};
 
+/// Tasks of a run whose LAST takes its time: meanwhile the lists say that all of them are decided.
+const LONG_TO_TELL: usize = 1_000;
+
 /// Conducts the run of `stored` to its end. May be begun anew at any point, here or elsewhere.
 pub(crate) async fn conduct<B: Bus>(
     desk: &Desk<B>,
@@ -27,6 +30,8 @@ pub(crate) async fn conduct<B: Bus>(
 ) -> Result<(), Error> {
     let submission = &stored.body;
     let run = submission.run;
+    // Before the end is looked for: who ends a run forgets its owner after that.
+    let owned = desk.bus.own(run).await?;
     match desk.bus.end_of(run).await {
         Ok(None) => {}
         Ok(Some(end)) => {
@@ -42,8 +47,7 @@ pub(crate) async fn conduct<B: Bus>(
         }
         Err(error) => return Err(error.into()),
     }
-    let epoch = desk.bus.own(run).await?;
-    info!(run.id = %run, epoch = epoch.0, "run taken");
+    info!(run.id = %run, epoch = owned.epoch.0, "run taken");
     let file = match file(desk, submission).await {
         Err(Error::Unusable(why)) => {
             return refuse::refuse(desk, stored, None, &Refusals::of_submission(why)).await;
@@ -63,17 +67,21 @@ pub(crate) async fn conduct<B: Bus>(
             taken => taken?,
         }
     }
+    let mut owned = owned;
     let conductor = loop {
-        match conduct_from_the_start(desk, epoch, stored, &alt).await {
+        match conduct_from_the_start(desk, owned, stored, &alt).await {
             // Told again from the start it is the same run, with nothing missed.
             Err(Error::Bus(bus::Error::Missed(run))) => {
                 desk.settings.metrics.restart();
                 warn!(run.id = %run, "starting again");
+                owned.first = false;
             }
             conducted => break conducted?,
         }
     };
-    conductor.report().await?;
+    if conductor.engine.plan().len() >= LONG_TO_TELL {
+        conductor.report().await?;
+    }
     let Conductor { engine, cancelled, .. } = conductor;
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
@@ -90,7 +98,7 @@ pub(crate) async fn conduct<B: Bus>(
 
 async fn conduct_from_the_start<'a, B: Bus>(
     desk: &'a Desk<B>,
-    epoch: Epoch,
+    Owned { epoch, first }: Owned,
     stored: &StoredSubmission,
     alt: &Arc<Alt>,
 ) -> Result<Conductor<'a, B>, Error> {
@@ -100,7 +108,7 @@ async fn conduct_from_the_start<'a, B: Bus>(
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
     let engine = Run::new(plan, stored.at);
     let mut conductor =
-        Conductor { desk, epoch, engine, cancelled: None, stale: true, retold: false };
+        Conductor { desk, epoch, engine, first, cancelled: None, stale: true, retold: false };
     conductor.follow(follow, questions).await?;
     Ok(conductor)
 }
@@ -174,12 +182,14 @@ struct Conductor<'a, B> {
     desk: &'a Desk<B>,
     epoch: Epoch,
     engine: Run,
+    /// Whether nothing of the run can have been offered before this conductor.
+    first: bool,
     /// Why the run was cancelled: the first reason stands.
     cancelled: Option<String>,
     /// Whether the record no longer tells how things are.
     stale: bool,
-    /// Whether offers to come may have been made before: this is not the run's first conductor, as
-    /// far as can be told, and has just been told the past.
+    /// Whether offers to come may have been made before: this is not the run's first conductor, and
+    /// it has just been told the past.
     retold: bool,
 }
 
@@ -230,7 +240,7 @@ impl<B: Bus> Conductor<'_, B> {
     fn tell(&mut self, news: Heard) {
         let (at, event) = match news {
             Heard::CaughtUp(at) => {
-                self.retold = true;
+                self.retold = !self.first;
                 (at, Event::Begin)
             }
             Heard::Started(stored) => {

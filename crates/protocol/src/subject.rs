@@ -51,10 +51,11 @@ pub fn owner(run: RunId) -> String {
     format!("own.{run}")
 }
 
-/// What stays right behind the owner record of a run: `own.<run>-guard`.
+/// What stays right behind the owner record of a run: `task.-.guard.<run>.own`, on nobody's queue,
+/// and gone with the run's [`offers`].
 #[must_use]
 pub fn owner_guard(run: RunId) -> String {
-    format!("own.{run}-guard")
+    format!("task.-.guard.{run}.own")
 }
 
 /// Where an offer is stored: `task.<queue>.<priority>.<run>.<task>.<attempt>`.
@@ -140,10 +141,11 @@ pub fn all_of(run: RunId) -> String {
     format!("run.{run}.>")
 }
 
-/// What is forgotten of a run once it has ended; its end and its submission's digest stay.
+/// What is forgotten of a run once it has ended: its verdicts and who began them again. Its end and
+/// its submission's digest stay; a request to cancel goes by its own time.
 #[must_use]
-pub fn forgotten(run: RunId) -> [String; 3] {
-    [format!("run.{run}.res.>"), format!("run.{run}.try.>"), cancellation(run)]
+pub fn forgotten(run: RunId) -> String {
+    format!("run.{run}.*.>")
 }
 
 /// What the server repeats of a subject of the stream RUN once it is stored: `live.…` for `run.…`.

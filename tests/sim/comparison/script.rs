@@ -239,7 +239,7 @@ impl Script {
         let kind = kinds.start + self.dice.below(kinds.end - kinds.start);
         let (stream, subject) = match kind {
             0..2 => ("TASKS", format!("own.{run}")),
-            2 => ("TASKS", format!("own.{run}-guard")),
+            2 => ("TASKS", format!("task.-.guard.{run}.own")),
             3..8 => ("TASKS", format!("task.q.{rank}.{run}.{task}.1")),
             8..10 => ("RUN", format!("run.{run}.res.q.{task}.1")),
             10 => ("RUN", format!("run.{run}.ctl")),

@@ -16,7 +16,7 @@ use super::claims::SERVER;
 use super::connect::unanswered;
 use super::pace::Way;
 use super::publish::{BATCH_BYTES, Message};
-use crate::Error;
+use crate::{Error, Owned};
 
 /// How often an owner record is read again before another is left the run.
 const TRIES: u32 = 3;
@@ -34,12 +34,13 @@ struct State {
 
 impl NatsBus {
     /// Replaces the owner record of a run by ours: its sequence is the epoch.
-    pub(super) async fn take_over(&self, run: RunId) -> Result<Epoch, Error> {
+    pub(super) async fn take_over(&self, run: RunId) -> Result<Owned, Error> {
         let to = subject::owner(run);
         // New for every taking: what was written before must not be taken for this.
         let mark = self.connection.client.new_inbox();
-        for _ in 0..TRIES {
-            let last = self.owner(run).await?.map_or(0, |owner| owner.0);
+        // Most runs have none yet.
+        let mut last = 0;
+        for _ in 0..=TRIES {
             let mut headers = HeaderMap::new();
             headers.insert(EXPECTED_SEQUENCE, last.to_string());
             // The stream keeps one message a subject and refuses a second, except for this.
@@ -47,14 +48,16 @@ impl NatsBus {
             match self.connection.publish(&to, headers, mark.clone().into()).await {
                 Ok(Ok(published)) => {
                     self.guard(run).await;
-                    return Ok(Epoch(published.seq));
+                    return Ok(Owned { epoch: Epoch(published.seq), first: last == 0 });
                 }
-                Ok(Err(fault)) if fault.is_conflict() => {}
+                Ok(Err(fault)) if fault.is_conflict() => {
+                    last = self.owner(run).await?.map_or(0, |owner| owner.0);
+                }
                 Ok(Err(fault)) => return Err(fault.into_error(&to)),
                 // Unknown: the record itself tells.
                 Err(Error::Unknown(why)) => match self.owner(run).await? {
                     Some((sequence, owner)) if owner == mark => {
-                        return Ok(Epoch(sequence));
+                        return Ok(Owned { epoch: Epoch(sequence), first: last == 0 });
                     }
                     _ => return Err(Error::Unknown(why)),
                 },
@@ -73,7 +76,9 @@ impl NatsBus {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Rollup", "sub");
         let to = subject::owner_guard(run);
-        if let Err(error) = self.connection.publish(&to, headers, Bytes::new()).await {
+        // Unconfirmed; what is sent next comes behind it.
+        let sent = self.connection.client.publish_with_headers(to, headers, Bytes::new()).await;
+        if let Err(error) = sent {
             debug!(%run, %error, "fences may be slow");
         }
     }

@@ -130,11 +130,8 @@ impl NatsBus {
         if !is_planted(Bug::EndLeavesOwner) {
             self.purge("TASKS", &subject::owner(end.run)).await?;
         }
-        self.purge("TASKS", &subject::owner_guard(end.run)).await?;
         self.purge("TASKS", &subject::offers(end.run)).await?;
-        for pattern in subject::forgotten(end.run) {
-            self.purge("RUN", &pattern).await?;
-        }
+        self.purge("RUN", &subject::forgotten(end.run)).await?;
         if first {
             self.tell(end.run, "run.ended", end).await;
         }
