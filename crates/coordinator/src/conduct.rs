@@ -18,6 +18,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::aside::aside;
 use crate::dispatch::{self, Orders};
+use crate::kept::Kept;
 use crate::{Desk, Error, answers, finish, refuse, reuse};
 
 /// Tasks of a run whose LAST takes its time: meanwhile the lists say that all of them are decided.
@@ -82,10 +83,10 @@ pub(crate) async fn conduct<B: Bus>(
     if conductor.engine.plan().len() >= LONG_TO_TELL {
         conductor.report().await?;
     }
-    let Conductor { engine, cancelled, .. } = conductor;
+    let Conductor { engine, kept, cancelled, .. } = conductor;
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
-    let end = finish::finish(desk, engine, finish::Facts { cancelled, reused, file }).await?;
+    let end = finish::finish(desk, engine, finish::Facts { kept, cancelled, reused, file }).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
     // must be stored.
     let record = RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record };
@@ -107,8 +108,9 @@ async fn conduct_from_the_start<'a, B: Bus>(
     let questions = desk.bus.questions(run).await?;
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
     let engine = Run::new(plan, stored.at);
+    let kept = Kept::new(Arc::clone(&desk.room));
     let mut conductor =
-        Conductor { desk, epoch, engine, first, cancelled: None, stale: true, retold: false };
+        Conductor { desk, epoch, engine, kept, first, cancelled: None, stale: true, retold: false };
     conductor.follow(follow, questions).await?;
     Ok(conductor)
 }
@@ -182,6 +184,7 @@ struct Conductor<'a, B> {
     desk: &'a Desk<B>,
     epoch: Epoch,
     engine: Run,
+    kept: Kept,
     /// Whether nothing of the run can have been offered before this conductor.
     first: bool,
     /// Why the run was cancelled: the first reason stands.
@@ -254,7 +257,7 @@ impl<B: Bus> Conductor<'_, B> {
             }
             Heard::Verdict { queue, verdict: stored } => {
                 self.desk.settings.metrics.hear_verdict();
-                let verdict = stored.body;
+                let verdict = &stored.body;
                 if !self.has_on(verdict.task, &queue) {
                     warn!(run.id = %verdict.run, task.id = verdict.task.0, queue, "not its queue");
                     return;
@@ -265,7 +268,9 @@ impl<B: Bus> Conductor<'_, B> {
                     attempt: verdict.attempt,
                     verdict: Verdict { outcome: verdict.outcome, retryable },
                 };
-                (stored.at, event)
+                let at = stored.at;
+                self.kept.keep(stored);
+                (at, event)
             }
             Heard::Cancelled(stored) => {
                 self.cancelled.get_or_insert(stored.body.reason);

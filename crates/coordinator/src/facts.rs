@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
 use crate::dispatch::insist;
+use crate::kept::Kept;
 
 /// Tasks whose verdicts are fetched at once: an output of 64 KiB each, so at most 16 MiB.
 const CHUNK: usize = 256;
@@ -22,23 +23,31 @@ const AHEAD: usize = 4;
 
 type Fetching = AbortOnDropHandle<Result<Vec<Option<Stored<Verdict>>>, Error>>;
 
-/// Tasks of one chunk, each with the last attempt that may have a verdict.
-type Chunk = Vec<(TaskIndex, Option<Attempt>)>;
+/// Tasks of one chunk, each with what is known of its attempts so far.
+type Chunk = Vec<(TaskIndex, Vec<Known>)>;
+
+/// What is known of an attempt.
+enum Known {
+    Heard(Box<Stored<Verdict>>),
+    /// Its verdict, if it has one, is the next of those that are fetched.
+    Asked,
+}
 
 /// The facts of every task in file order, with few verdicts in memory at a time.
 pub(crate) struct TaskLedger<'a, B> {
     bus: &'a B,
     engine: &'a Run,
+    kept: Kept,
     /// The first task whose verdicts were not asked for.
     next: u32,
-    /// Tasks with the last attempt that each may have, whose verdicts are on their way.
-    coming: VecDeque<(Chunk, Fetching)>,
+    /// Tasks whose verdicts are on their way, if they have to be fetched.
+    coming: VecDeque<(Chunk, Option<Fetching>)>,
     fetched: VecDeque<TaskFacts>,
 }
 
 impl<'a, B: Bus> TaskLedger<'a, B> {
-    pub(crate) const fn new(bus: &'a B, engine: &'a Run) -> Self {
-        Self { bus, engine, next: 0, coming: VecDeque::new(), fetched: VecDeque::new() }
+    pub(crate) const fn new(bus: &'a B, engine: &'a Run, kept: Kept) -> Self {
+        Self { bus, engine, kept, next: 0, coming: VecDeque::new(), fetched: VecDeque::new() }
     }
 
     /// The facts of the next task; to be asked once for each, in file order.
@@ -47,7 +56,10 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
         if self.fetched.is_empty()
             && let Some((tasks, coming)) = self.coming.pop_front()
         {
-            let found = coming.await.map_err(|fault| Error::Last(fault.to_string()))??;
+            let found = match coming {
+                Some(coming) => coming.await.map_err(|fault| Error::Last(fault.to_string()))??,
+                None => Vec::new(),
+            };
             self.take(tasks, found);
         }
         // One entry per task, and whoever asks asks once for each.
@@ -74,31 +86,38 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
             if keys.len() >= CHUNK || tasks.len() >= CHUNK {
                 break;
             }
-            let tried = tried(self.engine.state(task));
-            for attempt in attempts(tried) {
-                keys.push((
-                    plan.queue(task).to_owned(),
-                    AttemptKey { run: plan.run(), task, attempt },
-                ));
-            }
-            tasks.push((task, tried));
+            let known = attempts(tried(self.engine.state(task))).map(|attempt| {
+                if let Some(heard) = self.kept.take(task, attempt) {
+                    return Known::Heard(heard);
+                }
+                let key = AttemptKey { run: plan.run(), task, attempt };
+                keys.push((plan.queue(task).to_owned(), key));
+                Known::Asked
+            });
+            tasks.push((task, known.collect()));
         }
         let Some(&(last, _)) = tasks.last() else {
             return false;
         };
         self.next = last.0 + 1;
-        let bus = self.bus.clone();
-        let fetching = bus::task::spawn(async move { insist(|| bus.verdicts(keys.clone())).await });
-        self.coming.push_back((tasks, AbortOnDropHandle::new(fetching)));
+        let fetching = (!keys.is_empty()).then(|| {
+            let bus = self.bus.clone();
+            let fetching = async move { insist(|| bus.verdicts(keys.clone())).await };
+            AbortOnDropHandle::new(bus::task::spawn(fetching))
+        });
+        self.coming.push_back((tasks, fetching));
         true
     }
 
     fn take(&mut self, tasks: Chunk, found: Vec<Option<Stored<Verdict>>>) {
-        let mut verdicts = found.into_iter();
-        for (task, tried) in tasks {
-            let count = tried.map_or(0, |last| last.get() as usize);
-            let untold = usize::from(is_planted(Bug::AttemptUntold) && count > 1);
-            let stored: Vec<_> = verdicts.by_ref().take(count).flatten().skip(untold).collect();
+        let mut found = found.into_iter();
+        for (task, known) in tasks {
+            let untold = usize::from(is_planted(Bug::AttemptUntold) && known.len() > 1);
+            let verdicts = known.into_iter().filter_map(|known| match known {
+                Known::Heard(verdict) => Some(*verdict),
+                Known::Asked => found.next().flatten(),
+            });
+            let stored: Vec<_> = verdicts.skip(untold).collect();
             self.fetched.push_back(self.facts(task, stored));
         }
     }

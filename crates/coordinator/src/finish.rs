@@ -20,6 +20,7 @@ use tracing::{error, warn};
 
 use crate::aside::aside;
 use crate::facts::{TaskLedger, finished_at};
+use crate::kept::Kept;
 use crate::{Desk, Error, Metrics};
 
 /// Artifacts copied at once.
@@ -34,6 +35,8 @@ const AGAIN_MOST: Duration = Duration::from_secs(30);
 
 /// What a LAST says beside what the engine knows.
 pub(crate) struct Facts {
+    /// Verdicts that need not be read again.
+    pub(crate) kept: Kept,
     /// Why the run was cancelled, if it was.
     pub(crate) cancelled: Option<String>,
     /// The earlier run whose results were taken over, if there is one.
@@ -127,7 +130,7 @@ struct Made {
 async fn assemble<B: Bus>(
     desk: &Desk<B>,
     engine: Run,
-    Facts { cancelled, reused, file: alt_file }: Facts,
+    Facts { kept, cancelled, reused, file: alt_file }: Facts,
 ) -> Result<Made, Error> {
     #[cfg(not(feature = "sim"))]
     let bus = desk.bus.clone();
@@ -137,7 +140,7 @@ async fn assemble<B: Bus>(
     let runtime = tokio::runtime::Handle::current();
     // One thread cannot wait for itself, so there the facts come first.
     #[cfg(feature = "sim")]
-    let mut told = TaskLedger::new(&desk.bus, &engine).all().await?.into_iter();
+    let mut told = TaskLedger::new(&desk.bus, &engine, kept).all().await?.into_iter();
     aside(move || {
         let (file, path) = temporary(&scratch)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
@@ -159,7 +162,7 @@ async fn assemble<B: Bus>(
             reuse: reused,
         };
         #[cfg(not(feature = "sim"))]
-        let mut tasks = TaskLedger::new(&bus, &engine);
+        let mut tasks = TaskLedger::new(&bus, &engine, kept);
         #[cfg(not(feature = "sim"))]
         let mut ask = |_| runtime.block_on(tasks.next());
         #[cfg(feature = "sim")]

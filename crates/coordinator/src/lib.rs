@@ -11,6 +11,7 @@ mod conduct;
 mod dispatch;
 mod facts;
 mod finish;
+mod kept;
 mod metrics;
 mod refuse;
 mod reuse;
@@ -70,6 +71,8 @@ struct Desk<B> {
     store: Store,
     settings: Settings,
     roster: Arc<Roster>,
+    /// For the verdicts of all runs.
+    room: Arc<kept::Room>,
 }
 
 /// How long a run rests after a failure that another try may mend.
@@ -109,7 +112,7 @@ pub async fn coordinate<B: Bus>(
         AbortOnDropHandle::new(bus::task::spawn(async move { listener.listen(&ear).await }));
     let keeping = keep_queues(bus.clone(), settings.catalogue.queues());
     let _keeping = AbortOnDropHandle::new(bus::task::spawn(keeping));
-    let desk = Arc::new(Desk { bus, store, settings, roster });
+    let desk = Arc::new(Desk { bus, store, settings, roster, room: Arc::default() });
     let mut runs = JoinSet::new();
     let mut claims = FuturesUnordered::new();
     let leaving = CancellationToken::new();
