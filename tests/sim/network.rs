@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use self::link::Connected;
 use crate::jetstream::{JetStream, Message};
 use crate::lot::Lot;
+use crate::oracle;
 
 /// When every simulation begins, nanoseconds since 1970.
 pub(crate) const BEGIN: u64 = 1_750_000_000_000_000_000;
@@ -207,9 +208,17 @@ impl Network {
         self.0.sooner.notify_one();
     }
 
+    /// Something is wrong for `pause` from now on: until when.
+    pub(crate) fn befall(&self, pause: Duration) -> u64 {
+        let now = self.now();
+        let until = now + u64::try_from(pause.as_nanos()).unwrap();
+        oracle::befall(now, until);
+        until
+    }
+
     /// Stops the server where it stands for `pause` (SIGSTOP, SIGCONT).
     pub(crate) fn freeze_server(&self, pause: Duration) {
-        let until = self.now() + u64::try_from(pause.as_nanos()).unwrap();
+        let until = self.befall(pause);
         let mut state = self.state();
         state.frozen_until = state.frozen_until.max(until);
     }
@@ -230,7 +239,7 @@ impl Network {
 
     /// Lets nothing through to or from a process for `pause`; nothing is lost.
     pub(crate) fn hang(&self, name: &str, way: Way, pause: Duration) {
-        let until = self.now() + u64::try_from(pause.as_nanos()).unwrap();
+        let until = self.befall(pause);
         let mut state = self.state();
         for client in state.called(name) {
             let client = &mut state.clients[client];

@@ -6,7 +6,7 @@ use crate::jetstream::{JetStream, Message, Sent};
 use crate::{oracle, rare};
 
 /// Before the server takes a message.
-pub(crate) fn before(server: &JetStream, message: &Message) {
+pub(crate) fn before(now: u64, server: &JetStream, message: &Message) {
     let words: Vec<&str> = message.subject.split('.').collect();
     let ["$JS", "ACK", stream, consumer, delivered, sequence, ..] = *words.as_slice() else {
         return;
@@ -14,9 +14,12 @@ pub(crate) fn before(server: &JetStream, message: &Message) {
     let (Ok(delivered), Ok(sequence)) = (delivered.parse::<u64>(), sequence.parse::<u64>()) else {
         return;
     };
+    if stream == "TASKS" {
+        oracle::hear_of(now, sequence, &*message.payload == b"+WPI");
+    }
     let leased = server.leased(stream, consumer);
-    let now = leased.iter().find(|(held, _)| *held == sequence).map(|(_, count)| *count);
-    if now.is_none_or(|now| now <= delivered) {
+    let handed = leased.iter().find(|(held, _)| *held == sequence).map(|(_, count)| *count);
+    if handed.is_none_or(|handed| handed <= delivered) {
         return;
     }
     match &*message.payload {
@@ -31,17 +34,23 @@ pub(crate) fn before(server: &JetStream, message: &Message) {
     }
 }
 
-/// After it did.
-pub(crate) fn after(message: &Message, sent: &[Sent]) {
+/// What the server hands out.
+pub(crate) fn handed(now: u64, sent: &[Sent]) {
     for one in sent {
         let reply = one.message.reply.as_deref().unwrap_or_default();
-        let mut words = reply.split('.').skip(2);
-        if let (Some("SEATS"), _, Some(count)) = (words.next(), words.next(), words.next())
-            && count != "1"
-        {
-            rare::reach("a seat was handed out again");
+        let words: Vec<&str> = reply.split('.').collect();
+        let ["$JS", "ACK", stream, _, count, sequence, ..] = *words.as_slice() else { continue };
+        let (Ok(count), Ok(sequence)) = (count.parse(), sequence.parse()) else { continue };
+        match stream {
+            "TASKS" => oracle::hand_out(now, sequence, count),
+            "SEATS" if count > 1 => rare::reach("a seat was handed out again"),
+            _ => {}
         }
     }
+}
+
+/// After it did.
+pub(crate) fn after(message: &Message, sent: &[Sent]) {
     let inbox = message.reply.as_deref();
     let Some(answer) = sent.iter().find(|one| Some(one.to.as_str()) == inbox) else { return };
     let answer: Value = serde_json::from_slice(&answer.message.payload).unwrap_or_default();

@@ -5,6 +5,7 @@
 
 mod ends;
 mod fold;
+mod handed;
 mod ledger;
 mod streams;
 
@@ -19,6 +20,7 @@ use crate::network::{BEGIN, MS};
 use crate::plan::{Plan, RunPlan};
 
 pub(crate) use self::ends::finish;
+pub(crate) use self::handed::{befall, hand_out, hear_of};
 pub(crate) use self::ledger::{Execution, begin};
 pub(crate) use self::streams::look;
 
@@ -37,7 +39,7 @@ pub(crate) struct Broken {
 }
 
 /// What must hold, by number from 1.
-pub(crate) const INVARIANTS: [&str; 24] = [
+pub(crate) const INVARIANTS: [&str; 25] = [
     "an attempt has one verdict",
     "an ok verdict was earned: its attempt was offered, and ran to its end before",
     "no task starts before all it needs has completed",
@@ -62,6 +64,7 @@ pub(crate) const INVARIANTS: [&str; 24] = [
     "all runs end soon after everything is well again",
     "nothing is left when all runs have ended",
     "an output is read as it was given back",
+    "what is handed out comes back only if something befell somebody",
 ];
 
 /// What is known of all runs.
@@ -79,6 +82,7 @@ struct Oracle {
     raw: usize,
     /// When the server forgot leases, nanoseconds.
     forgot: Vec<u64>,
+    hands: handed::Hands,
     broken: Option<Broken>,
 }
 
@@ -128,6 +132,7 @@ pub(crate) fn watch(plan: Arc<Plan>, is_told: bool) {
         runs: BTreeMap::new(),
         raw: 0,
         forgot: Vec::new(),
+        hands: handed::Hands::default(),
         broken: None,
     };
     ORACLE.set(Some(oracle));

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) is_conditional: bool,
     pub(crate) runs: Vec<RunPlan>,
     pub(crate) faults: Vec<FaultPlan>,
+    /// Whether faults are so far from each other that what comes later is of no fault.
+    pub(crate) is_calm: bool,
     /// When faults end, milliseconds.
     pub(crate) healed_ms: u64,
     /// A worker that never comes back.
@@ -89,10 +91,16 @@ pub(crate) enum Fault {
     Bucket { faults: u64, pause_ms: u64 },
 }
 
+/// One seed in so many has a queue that is never empty while faults come.
+const CROWDED: u64 = 20;
+
 impl Plan {
     /// The plan of `seed`.
     pub(crate) fn draw(seed: u64) -> Self {
         let mut lot = Lot::new(seed);
+        if seed.is_multiple_of(CROWDED) {
+            return Self::draw_crowded(seed, &mut lot);
+        }
         let coordinators = lot.place(3) + 1;
         let workers: Vec<usize> = (0..=lot.place(4)).map(|_| lot.place(4) + 1).collect();
         let lease_s = lot.within(2, 5);
@@ -125,6 +133,57 @@ impl Plan {
             is_conditional,
             runs,
             faults,
+            is_calm: false,
+            healed_ms,
+            gone,
+        }
+    }
+
+    /// A plan with far more work than slots, all of it on one queue and of one priority, and faults
+    /// after which everybody has to connect again. Until all is healed the server never says that
+    /// there is nothing.
+    fn draw_crowded(seed: u64, lot: &mut Lot) -> Self {
+        let lease_s = 2;
+        let workers = lot.pick(&[&[1][..], &[2], &[1, 1]]).to_vec();
+        // Most of the time of a slot is that of its messages, so that a pull is often under way.
+        let pace = Pace { least_us: 5_000, most_us: 25_000, spikes: 0, breaks: 0 };
+        let (ms, rounds_ms) = (lot.pick(&[5, 50]), 100);
+        let healed_ms = 15 * lease_s * 1000;
+        // Half of it is there at once, the rest comes bit by bit.
+        let slots: usize = workers.iter().sum();
+        let count = slots * usize::try_from(healed_ms / (ms + rounds_ms)).unwrap();
+        let mut runs = vec![RunPlan::crowd(0, 0, count / 2, ms)];
+        let parts = lot.place(3) + 1;
+        for part in 1..=parts {
+            let at_ms = healed_ms / 2 * part as u64 / (parts as u64 + 1);
+            runs.push(RunPlan::crowd(part, at_ms, count.div_ceil(2 * parts), ms));
+        }
+        let coordinators = lot.place(2) + 1;
+        let processes = coordinators + workers.len();
+        // Far enough from each other that what comes of one is not put down to the next.
+        let faults = [1, 8].map(|part| FaultPlan {
+            at_ms: part * lease_s * 1000 + lot.within(0, 500),
+            fault: match lot.place(4) {
+                0 => Fault::KillServer { away_ms: 10, forgets: false },
+                1 => Fault::Cut { process: lot.place(processes), away_ms: lot.within(10, 300) },
+                _ => {
+                    let process = coordinators + lot.place(workers.len());
+                    Fault::Cut { process, away_ms: lot.within(10, 300) }
+                }
+            },
+        });
+        let faults = faults.to_vec();
+        let (is_conditional, gone) = (true, None);
+        Self {
+            seed,
+            coordinators,
+            workers,
+            lease_s,
+            pace,
+            is_conditional,
+            runs,
+            faults,
+            is_calm: true,
             healed_ms,
             gone,
         }
@@ -141,6 +200,21 @@ impl RunPlan {
         let (cancelled_ms, again_ms, other_ms) = (later(150), later(150), later(80));
         let is_raw = lot.chance(150);
         Self { number, at_ms, is_raw, tasks, cancelled_ms, again_ms, other_ms }
+    }
+
+    /// So many tasks that need nothing, each done after `ms`.
+    fn crowd(number: usize, at_ms: u64, count: usize, ms: u64) -> Self {
+        let task = TaskPlan {
+            needs: Vec::new(),
+            reads: false,
+            is_limited: false,
+            retries: 0,
+            priority: "medium",
+            fates: vec![Fate::Done(ms)],
+        };
+        let tasks = vec![task; count];
+        let (cancelled_ms, again_ms, other_ms) = (None, None, None);
+        Self { number, at_ms, is_raw: false, tasks, cancelled_ms, again_ms, other_ms }
     }
 
     /// What the file calls itself.

@@ -217,6 +217,7 @@ fn strike(site: &Site, slots: &[Slot], fault: Fault) {
         }
         Fault::Freeze { process, pause_ms } => {
             let frozen = slots[process].process();
+            site.network.befall(ms(pause_ms));
             frozen.freeze();
             let past = ms(pause_ms) > site.lease;
             tokio::spawn(async move {

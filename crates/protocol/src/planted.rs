@@ -24,11 +24,12 @@ pub enum Bug {
     WorkerLostTooSoon,
     EndLeavesOwner,
     AttemptUntold,
+    DoubtStandsStill,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::OfferUnfenced,
         Self::UnknownVerdictTakenAsStored,
         Self::UnknownOffersTakenAsMade,
@@ -46,6 +47,7 @@ impl Bug {
         Self::WorkerLostTooSoon,
         Self::EndLeavesOwner,
         Self::AttemptUntold,
+        Self::DoubtStandsStill,
     ];
 }
 

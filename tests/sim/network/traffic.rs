@@ -41,6 +41,7 @@ impl State {
 
     /// Breaks a connection: of what was under way to the server, some may have arrived.
     pub(super) fn hang_up(&mut self, now: u64, number: usize) {
+        oracle::befall(now, now);
         let client = &mut self.clients[number];
         client.connection += 1;
         client.is_connected = false;
@@ -86,6 +87,7 @@ impl State {
                 server.restart(now, super::server_id(*starts), |_, _| !forgets || lot.chance(500));
                 // Even what it remembers of a lease, it remembers by the second.
                 oracle::forget();
+                oracle::befall(now, now);
                 if forgets {
                     rare::reach("a server forgot what it had handed out");
                 }
@@ -147,9 +149,10 @@ impl State {
         let reply = message.reply.clone();
         let heard = self.route(now, &message.subject.clone(), &message);
         let served = self.server.listens(&message.subject);
-        notice::before(&self.server, &message);
+        notice::before(now, &self.server, &message);
         let Self { server, clients, .. } = self;
         let sent = server.handle(now, &message, &|subject| is_heard(clients, subject));
+        notice::handed(now, &sent);
         notice::after(&message, &sent);
         oracle::look(now, &self.server);
         self.dispatch(now, sent);
@@ -167,6 +170,7 @@ impl State {
     pub(super) fn tick(&mut self, now: u64) {
         let Self { server, clients, .. } = self;
         let sent = server.tick(now, &|subject| is_heard(clients, subject));
+        notice::handed(now, &sent);
         oracle::look(now, &self.server);
         self.dispatch(now, sent);
     }
