@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bus::{Bus, NatsBus};
 use job::{Permissions, Registry};
-use protocol::WorkerId;
+use protocol::{WorkerId, limits};
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +76,7 @@ async fn coordinate<B: Bus>(
         durability: "a test".to_owned(),
         scratch,
         report_every: Duration::from_millis(50),
+        window: limits::WINDOW,
         metrics: coordinator::Metrics::default(),
     };
     coordinator::coordinate(bus, store, settings, shutdown).await.unwrap();

@@ -29,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) network: Network,
     pub(crate) bucket: Bucket,
     pub(crate) lease: Duration,
+    /// Offers that a run may have outstanding.
+    pub(crate) window: u32,
     pub(crate) scratch: Arc<Path>,
 }
 
@@ -137,6 +139,7 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
                 durability: "simulated".to_owned(),
                 scratch: site.scratch.to_path_buf(),
                 report_every: Duration::from_secs(1),
+                window: site.window,
                 metrics: coordinator::Metrics::default(),
             };
             let _ = coordinator::coordinate(bus, site.store(), settings, shutdown).await;

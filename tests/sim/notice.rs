@@ -66,7 +66,10 @@ pub(crate) fn after(message: &Message, sent: &[Sent]) {
     match *words.as_slice() {
         ["task", ..] if code == 10071 => rare::reach("an offer was refused by its fence"),
         ["task", ..] => rare::reach("an offer was there already"),
-        ["run", _, "res", ..] => rare::reach("a verdict was refused, another was first"),
+        ["run", _, "res", ..] => {
+            rare::reach("a verdict was refused, another was first");
+            oracle::refused(&message.payload);
+        }
         ["run", _, "end"] => rare::reach("an end was stored by a second coordinator"),
         _ => {}
     }

@@ -22,7 +22,7 @@ use crate::plan::{Plan, RunPlan};
 pub(crate) use self::ends::finish;
 pub(crate) use self::handed::{befall, hand_out, hear_of};
 pub(crate) use self::ledger::{Execution, begin};
-pub(crate) use self::streams::look;
+pub(crate) use self::streams::{look, refused};
 
 thread_local! {
     static ORACLE: RefCell<Option<Oracle>> = const { RefCell::new(None) };
@@ -55,7 +55,7 @@ pub(crate) const INVARIANTS: [&str; 25] = [
     "a LAST says what the stored verdicts say",
     "an offer carries the epoch of the owner of that moment",
     "no more attempts of a limited job run than its limit",
-    "a run has no more offers than its window",
+    "a run has no more offers of one owner than its window",
     "an end names an object that is there, byte for byte",
     "a coordinator that came after a cancellation offers nothing",
     "a verdict that was refused changes nothing",
@@ -98,6 +98,8 @@ struct Seen {
     /// Offers by task and attempt, with the sequence of each.
     offers: BTreeMap<(u32, u32), Vec<u64>>,
     verdicts: BTreeMap<(u32, u32), Said>,
+    /// Verdicts that came second, and were refused for it.
+    refused: BTreeMap<(u32, u32), Vec<Said>>,
     /// How often a worker noted that it begins an attempt again.
     notes: BTreeMap<(u32, u32), usize>,
     cancelled: Option<u64>,
@@ -110,10 +112,12 @@ struct Seen {
 }
 
 /// A verdict.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Said {
     outcome: Outcome,
     retryable: bool,
+    /// Who says so; none when it was a coordinator.
+    worker: Option<String>,
 }
 
 fn with<T: Default>(ask: impl FnOnce(&mut Oracle) -> T) -> T {

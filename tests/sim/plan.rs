@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use protocol::limits;
+
 use crate::lot::Lot;
 use crate::network::{Pace, Way};
 
@@ -15,6 +17,8 @@ pub(crate) struct Plan {
     /// The slots of each worker.
     pub(crate) workers: Vec<usize>,
     pub(crate) lease_s: u64,
+    /// Offers that a run may have outstanding.
+    pub(crate) window: u32,
     pub(crate) pace: Pace,
     /// Whether the bucket keeps conditions.
     pub(crate) is_conditional: bool,
@@ -124,11 +128,13 @@ impl Plan {
         faults.sort_by_key(|fault| fault.at_ms);
         let is_conditional = lot.chance(800);
         let gone = (workers.len() > 1 && lot.chance(300)).then(|| lot.place(workers.len()));
+        let window = lot.pick(&[1, 2, 5, limits::WINDOW]);
         Self {
             seed,
             coordinators,
             workers,
             lease_s,
+            window,
             pace,
             is_conditional,
             runs,
@@ -173,12 +179,13 @@ impl Plan {
             },
         });
         let faults = faults.to_vec();
-        let (is_conditional, gone) = (true, None);
+        let (is_conditional, window, gone) = (true, limits::WINDOW, None);
         Self {
             seed,
             coordinators,
             workers,
             lease_s,
+            window,
             pace,
             is_conditional,
             runs,

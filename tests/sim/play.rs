@@ -56,7 +56,7 @@ async fn direct(plan: Arc<Plan>, scratch: &std::path::Path) -> Duration {
     let network = Network::new(lot.fork(), plan.pace);
     let bucket = Bucket::new(lot.fork(), plan.is_conditional);
     let lease = Duration::from_secs(plan.lease_s);
-    let site = Site { network, bucket, lease, scratch: scratch.into() };
+    let site = Site { network, bucket, lease, window: plan.window, scratch: scratch.into() };
     simulated::simulate(Arc::new(site.network.clone()));
     tokio::spawn(site.network.clone().carry());
     provision(&site).await;

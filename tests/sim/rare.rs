@@ -28,6 +28,8 @@ pub(crate) const ALL: &[&str] = &[
     "an offer was refused by its fence",
     "an offer was there already",
     "a verdict was refused, another was first",
+    "a verdict was refused that says something else",
+    "a window was full",
     "a batch was stored",
     "a batch was refused as a whole",
     "a run changed its owner",

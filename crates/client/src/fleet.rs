@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::local::LocalBus;
 use job::{Permissions, Registry};
-use protocol::WorkerId;
+use protocol::{WorkerId, limits};
 use store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,7 @@ impl LocalFleet {
                 durability: DURABILITY.to_owned(),
                 scratch: scratch.path().to_owned(),
                 report_every: REPORT,
+                window: limits::WINDOW,
                 metrics: coordinator::Metrics::default(),
             },
             shutdown.clone(),

@@ -9,7 +9,7 @@ use alt::Priority;
 use bus::{Bus, LocalBus};
 use client::{Client, Request};
 use job::{Context, Error, Permissions, Registry, job};
-use protocol::{RunId, RunStatus, WorkerId};
+use protocol::{RunId, RunStatus, WorkerId, limits};
 use serde::Deserialize;
 use serde_json::json;
 use store::Store;
@@ -53,6 +53,7 @@ impl Rig {
             durability: "none".to_owned(),
             scratch: self.folder.path().join("scratch"),
             report_every: Duration::from_millis(10),
+            window: limits::WINDOW,
             metrics: coordinator::Metrics::default(),
         };
         let (bus, store) = (self.bus.clone(), self.store.clone());

@@ -11,7 +11,7 @@ use bus::nats::Settings;
 use bus::{Bus, LocalBus, NatsBus};
 use client::{Client, Request};
 use job::{Context, Error, Permissions, Registry, job};
-use protocol::{RunId, WorkerId};
+use protocol::{RunId, WorkerId, limits};
 use serde_json::{Value, json};
 use store::Store;
 use tests::servers::NatsServer;
@@ -75,6 +75,7 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
         durability: "as a test is".to_owned(),
         scratch: folder.join("scratch"),
         report_every: Duration::from_millis(100),
+        window: limits::WINDOW,
         metrics: coordinator::Metrics::default(),
     };
     let coordinating =

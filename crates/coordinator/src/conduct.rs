@@ -107,6 +107,7 @@ async fn conduct_from_the_start<'a, B: Bus>(
     let follow = desk.bus.follow(run).await?;
     let questions = desk.bus.questions(run).await?;
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
+    let plan = plan.with_window(desk.settings.window);
     let engine = Run::new(plan, stored.at);
     let kept = Kept::new(Arc::clone(&desk.room));
     let mut conductor =

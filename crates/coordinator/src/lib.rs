@@ -46,6 +46,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// The record that lists and progress bars read is written at most this often.
     pub report_every: Duration,
+    /// Offers that a run may have outstanding, 1 or more.
+    pub window: u32,
     /// What it counts.
     pub metrics: Metrics,
 }

@@ -51,8 +51,7 @@ impl Plan {
         let file = alt.file();
         let chaos = (file.mode == Mode::Chaos)
             .then(|| Chaos { seed: run.seed(), level: file.chaos_level.unwrap_or(5) });
-        let window = u32::try_from(limits::WINDOW).unwrap_or(u32::MAX);
-        Self { run, alt, chaos, window, budgets, queues }
+        Self { run, alt, chaos, window: limits::WINDOW, budgets, queues }
     }
 
     /// The same plan with at most `window` attempts outstanding; 1 or more.

@@ -1,7 +1,7 @@
 //! Every bound of messages and attempts and why it has that value; those of a file are `alt::limits`.
 
 /// Offers a run keeps outstanding: a huge run neither floods the queues nor starves a small one.
-pub const WINDOW: usize = 1024;
+pub const WINDOW: u32 = 1024;
 /// Offers in one atomic batch: the server's limit (nats-server 2.15, ADR-50).
 pub const BATCH: usize = 1000;
 /// An ALT file kept inside its submission, bytes; a larger one goes to the store first. Below the
@@ -53,6 +53,6 @@ pub const SLOTS: u16 = 4;
 /// The most attempts a worker may be told to run at once: each may hold an output in memory.
 pub const SLOTS_MAX: u16 = 1024;
 
-const _: () = assert!(WINDOW >= BATCH, "a full batch must fit the window");
+const _: () = assert!(WINDOW as usize >= BATCH, "a full batch must fit the window");
 const _: () = assert!(SEAL_GRACE_MS > STOP_GRACE_MS, "a worker must get its grace before the seal");
 const _: () = assert!(INLINE_OUTPUT_BYTES < 1024 * 1024, "a verdict must fit the server's 1 MiB");

@@ -4,7 +4,7 @@ use protocol::{End, RunId, RunStatus};
 use serde_json::Value;
 
 use super::fold::Fate;
-use super::{Oracle, with};
+use super::{Oracle, Said, with};
 use crate::jetstream::JetStream;
 
 /// A run that ended: where its LAST is, and how it ended.
@@ -56,6 +56,7 @@ impl Oracle {
             let status = result["status"].as_str().unwrap_or("no status").to_owned();
             completed += u32::from(status == "completed");
             let count = result["attempts"].as_array().map_or(0, Vec::len);
+            self.check_attempts(run, u32::try_from(task).unwrap(), result);
             if !agrees(*fate, &status, cancelled) {
                 self.refuse(13, format!("run {run}, task {task}: {status}, and it is {fate:?}"));
             }
@@ -77,6 +78,26 @@ impl Oracle {
         let status = RunStatus::of(completed, u32::try_from(fates.len()).unwrap()).name();
         if last["status"] != status {
             self.refuse(10, format!("run {run} is {}, its tasks say {status}", last["status"]));
+        }
+    }
+
+    /// Whether a LAST tells of each attempt what is stored, and not what was refused.
+    fn check_attempts(&mut self, run: RunId, task: u32, result: &Value) {
+        for told in result["attempts"].as_array().into_iter().flatten() {
+            let attempt = told["attempt"].as_u64().and_then(|it| u32::try_from(it).ok());
+            let place = (task, attempt.unwrap_or(0));
+            let Some(seen) = self.runs.get(&run) else { return };
+            let tells = |said: &Said| {
+                told["outcome"] == said.outcome.name()
+                    && told["worker"].as_str() == said.worker.as_deref()
+            };
+            if seen.verdicts.get(&place).is_some_and(tells) {
+                continue;
+            }
+            let invariant = if seen.was_refused(place, tells) { 19 } else { 13 };
+            let text =
+                format!("run {run}, {place:?}: {told}, and it is {:?}", seen.verdicts.get(&place));
+            self.refuse(invariant, text);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use protocol::{Outcome, RunId};
 
-use super::{Oracle, Said};
+use super::{Oracle, Said, Seen};
 
 /// How a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,18 @@ pub(super) enum Fate {
 impl Said {
     pub(super) fn is_failure(&self) -> bool {
         matches!(self.outcome, Outcome::Failed | Outcome::Timeout)
+    }
+
+    /// Whether no other attempt may follow.
+    pub(super) fn is_final(&self) -> bool {
+        self.outcome == Outcome::Ok || !self.retryable
+    }
+}
+
+impl Seen {
+    /// Whether a verdict of this kind was refused there.
+    pub(super) fn was_refused(&self, place: (u32, u32), is: impl Fn(&Said) -> bool) -> bool {
+        self.refused.get(&place).is_some_and(|all| all.iter().any(is))
     }
 }
 

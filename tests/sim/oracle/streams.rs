@@ -2,7 +2,7 @@
 
 use protocol::{AttemptKey, Offer, Outcome, RunId, Verdict, codec, subject};
 
-use super::{ORACLE, Oracle, Said};
+use super::{ORACLE, Oracle, Said, with};
 use crate::jetstream::{JetStream, Stored};
 use crate::rare;
 
@@ -26,6 +26,31 @@ pub(crate) fn look(now: u64, server: &JetStream) {
             oracle.seen.insert(stream, last);
         }
     });
+}
+
+/// The server refuses a message: another was first.
+pub(crate) fn refused(payload: &[u8]) {
+    let Ok(verdict) = codec::decode::<Verdict>(payload) else { return };
+    with(|oracle| {
+        let seen = oracle.runs.entry(verdict.run).or_default();
+        let place = (verdict.task.0, verdict.attempt.get());
+        let said = Said::of(&verdict);
+        // Who did not hear that his own was stored says it again.
+        if seen.verdicts.get(&place).is_some_and(|stored| *stored != said) {
+            rare::reach("a verdict was refused that says something else");
+            seen.refused.entry(place).or_default().push(said);
+        }
+    });
+}
+
+impl Said {
+    fn of(verdict: &Verdict) -> Self {
+        Self {
+            outcome: verdict.outcome,
+            retryable: verdict.failure.as_ref().is_some_and(|failure| failure.retryable),
+            worker: verdict.worker.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl Oracle {
@@ -110,6 +135,27 @@ impl Oracle {
         if seen.end.is_some() {
             self.refuse(6, format!("{} after the end of its run", stored.subject));
         }
+        self.check_window(key.run);
+    }
+
+    /// Whether a run has too many offers that nobody has answered.
+    ///
+    /// Those of its owner: where a pause ended while a run changed hands, who takes it over may offer
+    /// another task than the one before did, and there are more until both are done.
+    fn check_window(&mut self, run: RunId) {
+        let Some(seen) = self.runs.get(&run) else { return };
+        let since = seen.owners.last().copied().unwrap_or(0);
+        let open = seen.offers.iter().filter(|(place, made)| {
+            made.last().is_some_and(|at| *at > since) && !seen.verdicts.contains_key(place)
+        });
+        let open = open.count();
+        let window = self.plan.window as usize;
+        if open == window {
+            rare::reach("a window was full");
+        }
+        if open > window {
+            self.refuse(16, format!("run {run} has {open} offers in a window of {window}"));
+        }
     }
 
     /// Whether an offer of this attempt may be made now.
@@ -117,7 +163,12 @@ impl Oracle {
         let (task, attempt) = (key.task.0, key.attempt.get());
         if let Some(missing) = self.missing(key.run, task) {
             let text = format!("task {task} is offered, task {missing} has not completed");
-            return self.refuse(3, text);
+            let believed = self.runs.get(&key.run).is_some_and(|seen| {
+                let places = seen.verdicts.keys().filter(|place| place.0 as usize == missing);
+                let ok = |said: &Said| said.outcome == Outcome::Ok;
+                places.into_iter().any(|place| seen.was_refused(*place, ok))
+            });
+            return self.refuse(if believed { 19 } else { 3 }, text);
         }
         let Some(seen) = self.runs.get(&key.run) else { return };
         if attempt > 1 {
@@ -127,9 +178,10 @@ impl Oracle {
                         format!("task {task}: attempt {attempt} before the verdict on the last");
                     return self.refuse(4, text);
                 }
-                Some(said) if said.outcome == Outcome::Ok || !said.retryable => {
+                Some(said) if said.is_final() => {
                     let text = format!("task {task}: attempt {attempt} though it was decided");
-                    return self.refuse(6, text);
+                    let believed = seen.was_refused((task, attempt - 1), |said| !said.is_final());
+                    return self.refuse(if believed { 19 } else { 6 }, text);
                 }
                 Some(_) => {}
             }
@@ -156,10 +208,7 @@ impl Oracle {
                 format!("{} holds the verdict on {:?}", stored.subject, verdict.key()),
             );
         }
-        let said = Said {
-            outcome: verdict.outcome,
-            retryable: verdict.failure.as_ref().is_some_and(|failure| failure.retryable),
-        };
+        let said = Said::of(&verdict);
         let sealed = verdict.worker.is_none();
         let seen = self.runs.entry(run).or_default();
         if seen.end.is_some() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use protocol::limits;
+
 use crate::arguments::CoordinatorArguments;
 use crate::connection;
 use crate::exit::{Exit, Failure};
@@ -27,6 +29,7 @@ pub(crate) fn coordinator(
             durability: connection::durability(&fleet.bus).await?,
             scratch: scratch.path().to_owned(),
             report_every: REPORT,
+            window: limits::WINDOW,
             metrics,
         };
         let conducting = coordinator::coordinate(fleet.bus, fleet.store, settings, shutdown);
