@@ -7,7 +7,7 @@ mod links;
 mod messages;
 mod servers;
 mod tasks;
-mod workers;
+pub(crate) mod workers;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! Faults that would be the end of a fleet at work, or that need one of their own.
 
+mod blocked;
 mod crash;
 mod disk;
 mod failover;
@@ -19,5 +20,5 @@ pub(crate) struct Apart {
 
 /// Every one of them.
 pub(crate) fn all() -> Vec<Apart> {
-    vec![crash::APART, wipe::APART, disk::APART, limits::APART, failover::APART]
+    vec![crash::APART, blocked::APART, wipe::APART, disk::APART, limits::APART, failover::APART]
 }

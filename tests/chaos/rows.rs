@@ -48,7 +48,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("F33", "messages sent again", ""),
     row("F34", "cancelled before it is seen", "the order of results is for the simulation"),
     row("F35", "task that hangs", ""),
-    row("F36", "worker's runtime blocked", "needs a hook in the program; F7 is next to it"),
+    row("F36", "worker's runtime blocked", ""),
     row("F37", "task that kills its workers", ""),
     row("F38", "coordinator killed with many tasks in flight", ""),
     row("F39", "everything at any time", ""),
@@ -147,6 +147,17 @@ fn spread(name: &str, mut all: Vec<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_row_of_the_matrix_is_there_and_something_is_done_for_it() {
+        let asked = [1..=20, 22..=24, 26..=28, 33..=39].into_iter().flatten();
+        let asked: Vec<String> = asked.map(|number| format!("F{number}")).collect();
+        assert_eq!(ROWS.iter().map(|row| row.id).collect::<Vec<_>>(), asked);
+        let faults = crate::faults::all().into_iter().flat_map(|fault| fault.rows);
+        let apart = crate::parts::all().into_iter().flat_map(|apart| apart.rows);
+        let done: std::collections::BTreeSet<&str> = faults.chain(apart).copied().collect();
+        assert_eq!(done, asked.iter().map(String::as_str).collect());
+    }
 
     fn seen(effect: bool, problem: bool) -> Seen {
         let mut seen = Seen::default();

@@ -1,5 +1,5 @@
 //! The coordinator and the worker as the program plays them, but for one thing: they can be told
-//! where to die.
+//! where to die, and a worker when to stand still (SIGUSR1).
 //!
 //! `double points` prints where. `CRASH_AT=NAME[:n] double coordinator|worker` ends the process
 //! without a word (abort) when it comes to the point of that name for the n-th time. It is a
@@ -11,7 +11,7 @@ mod point;
 mod road;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use bus::{Bus, NatsBus};
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::objects::Objects;
 use crate::road::Road;
+
+/// How long a lease lasts where consumers have yet to be made.
+const LEASE: Duration = Duration::from_secs(2);
 
 /// How long a worker that was told to go lets what it runs go on.
 const GRACE: Duration = Duration::from_millis(500);
@@ -44,8 +47,7 @@ async fn main() {
         point::plan(&plan).unwrap();
     }
     jobs::link();
-    let lease = Duration::from_secs(2);
-    let settings = bus::nats::Settings::new(variable("RUNNER_NATS_URL").unwrap(), lease);
+    let settings = bus::nats::Settings::new(variable("RUNNER_NATS_URL").unwrap(), LEASE);
     let bus = Road(NatsBus::connect(&settings).await.unwrap());
     let folder = PathBuf::from(variable("STORE").unwrap());
     let store = Store::folder(&folder).unwrap().wrapped(|objects| Arc::new(Objects(objects)));
@@ -101,5 +103,24 @@ async fn work<B: Bus>(
         grace: GRACE,
         metrics: worker::Metrics::default(),
     };
-    worker::work(bus, store, registry, settings, shutdown).await.unwrap();
+    tokio::spawn(stand_still());
+    let working = worker::work(bus, store, registry, settings, shutdown);
+    worker::watched(LEASE, working).await.unwrap().unwrap();
+}
+
+/// From SIGUSR1 on every thread of the runtime is held, as by jobs that wait without saying so.
+async fn stand_still() {
+    signal(SignalKind::user_defined1()).unwrap().recv().await;
+    let threads = tokio::runtime::Handle::current().metrics().num_workers();
+    let held = Arc::new(Barrier::new(threads));
+    for _ in 0..threads {
+        let held = Arc::clone(&held);
+        tokio::spawn(async move {
+            // Each on a thread of its own.
+            held.wait();
+            loop {
+                std::thread::park();
+            }
+        });
+    }
 }

@@ -11,6 +11,7 @@ mod metrics;
 mod report;
 mod running;
 mod supervise;
+mod watchdog;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use tracing::{info, warn};
 
 pub use crate::metrics::Metrics;
 use crate::running::Running;
+pub use crate::watchdog::watched;
 
 /// What a worker is told when it starts.
 #[derive(Debug, Clone)]

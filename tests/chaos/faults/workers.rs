@@ -140,7 +140,7 @@ fn ended_after(world: &World, task: &Try, at: u64) -> bool {
 }
 
 /// Whether there is a process of this id that is no zombie.
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }

@@ -276,7 +276,7 @@ impl Lane {
         let mut lasts = Vec::new();
         let ended = until(END, || {
             rest(Duration::from_millis(50));
-            lasts = self.lasts(&runs);
+            lasts = self::lasts(&self.folder.join("store"), &runs);
             runs.iter().all(|run| lasts.iter().any(|last| last.key.contains(run)))
         });
         let mut problems: Vec<String> = Vec::new();
@@ -301,22 +301,22 @@ impl Lane {
         problems.extend(found.into_iter().map(|it| format!("{:?}: {}", it.kind, it.what)));
         problems
     }
+}
 
-    /// Every LAST of these runs in the store.
-    fn lasts(&self, runs: &[&str]) -> Vec<Last> {
-        let mut lasts = Vec::new();
-        for file in folders(&self.folder.join("store")) {
-            let all = folders(&file).into_iter().filter(|folder| {
-                folder.file_name().is_some_and(|name| runs.iter().any(|run| name == *run))
-            });
-            for path in all.map(|folder| folder.join("last.json")) {
-                let Ok(bytes) = std::fs::read(&path) else { continue };
-                let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-                lasts.push(Last { key: path.display().to_string(), digest: digest(&bytes), body });
-            }
+/// Every LAST of these runs in a store that is a folder.
+pub(super) fn lasts(store: &Path, runs: &[&str]) -> Vec<Last> {
+    let mut lasts = Vec::new();
+    for file in folders(store) {
+        let all = folders(&file).into_iter().filter(|folder| {
+            folder.file_name().is_some_and(|name| runs.iter().any(|run| name == *run))
+        });
+        for path in all.map(|folder| folder.join("last.json")) {
+            let Ok(bytes) = std::fs::read(&path) else { continue };
+            let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            lasts.push(Last { key: path.display().to_string(), digest: digest(&bytes), body });
         }
-        lasts
     }
+    lasts
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {

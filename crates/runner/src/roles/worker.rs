@@ -32,7 +32,7 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
     let mut role = Role::new("worker", settings, &arguments.health)?;
     let metrics = worker::Metrics::default();
     metrics.register(&mut role.metrics);
-    let scratch = scratch()?;
+    let (scratch, lease) = (scratch()?, settings.nats.lease);
     let settings = worker::Settings {
         id: arguments.id.clone().map_or_else(name, Ok)?,
         slots: arguments.slots.unwrap_or(settings.slots).into(),
@@ -52,7 +52,9 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
         }
         info!(worker.id = %settings.id, slots = settings.slots, queues = ?settings.queues, "working");
         let working = worker::work(bus, store, Arc::new(registry), settings, shutdown);
-        working.await.map_err(|error| connection::lost(&error))
+        let worked = worker::watched(lease, working).await;
+        let worked = worked.map_err(|error| Failure::fault(format!("no thread more: {error}")))?;
+        worked.map_err(|error| connection::lost(&error))
     })
 }
 
