@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         own: own.clone(),
         folder,
         seed: options.seed,
+        tasks: options.tasks,
     };
     let played = catch_unwind(AssertUnwindSafe(|| play::play(&ground, &options)));
     let Ok(played) = played else {

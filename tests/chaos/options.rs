@@ -11,17 +11,19 @@ pub(crate) struct Options {
     pub(crate) seconds: u64,
     /// Files submitted a minute.
     pub(crate) rate: u64,
+    /// Tasks of a large run. The matrix wants 100,000, which takes a debug build many minutes.
+    pub(crate) tasks: u64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) apart: Vec<Apart>,
 }
 
 impl Options {
-    /// Reads `--seed N --minutes M --rate N --faults a,b`, each with a default.
+    /// Reads `--seed N --minutes M --rate N --tasks N --faults a,b`, each with a default.
     ///
     /// # Errors
     /// What is wrong, for people.
     pub(crate) fn read(words: &[String]) -> Result<Self, String> {
-        let (mut seed, mut seconds, mut rate) = (1, 60, 40);
+        let (mut seed, mut seconds, mut rate, mut tasks) = (1, 60, 40, 20_000);
         let mut names: Vec<String> = Vec::new();
         for pair in words.chunks(2) {
             let [name, value] = pair else {
@@ -33,13 +35,14 @@ impl Options {
                 "--seed" => seed = value.parse().map_err(|error| format!("{value}: {error}"))?,
                 "--minutes" => seconds = (number()? * 60.0).round().max(0.0) as u64,
                 "--rate" => rate = number()?.max(1.0) as u64,
+                "--tasks" => tasks = number()?.max(1000.0) as u64,
                 "--faults" => names = value.split(',').map(str::to_owned).collect(),
                 _ => return Err(format!("{name} is not known")),
             }
         }
         let (all, apart) = (faults::all(), parts::all());
         if names.is_empty() || names == ["all"] {
-            return Ok(Self { seed, seconds, rate, faults: all, apart });
+            return Ok(Self { seed, seconds, rate, tasks, faults: all, apart });
         }
         let known = |name: &String| {
             all.iter().any(|it| it.name == *name) || apart.iter().any(|it| it.name == *name)
@@ -52,7 +55,7 @@ impl Options {
         let asked = |name: &str| names.iter().any(|it| it == name);
         let faults = all.into_iter().filter(|it| asked(it.name)).collect();
         let apart = apart.into_iter().filter(|it| asked(it.name)).collect();
-        Ok(Self { seed, seconds, rate, faults, apart })
+        Ok(Self { seed, seconds, rate, tasks, faults, apart })
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("F19", "NATS restarted again and again", ""),
     row("F20", "NATS wiped", ""),
     row("F22", "NATS disk full", ""),
-    row("F23", "limits of the server reached", ""),
+    row("F23", "limits of the server reached", "not: of an account, of consumers, of open batches"),
     row("F24", "stream or consumer deleted by hand", ""),
     row("F26", "S3 answers 500 and 503", ""),
     row("F27", "S3 slow, answers lost", ""),

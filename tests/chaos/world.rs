@@ -47,6 +47,8 @@ pub(crate) struct Ground {
     pub(crate) own: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) seed: u64,
+    /// Tasks of a large run.
+    pub(crate) tasks: u64,
 }
 
 /// A role with the links to its servers.

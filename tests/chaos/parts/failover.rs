@@ -11,21 +11,18 @@ use crate::world::{Ground, LONG, Size, World, is_stopped, start_nats};
 
 pub(super) const APART: Apart = Apart { name: "failover-large", rows: &["F38"], play };
 
-/// Tasks of the run. The matrix wants 100,000; a debug build on two cores is given what ends in
-/// minutes.
-const TASKS: u64 = 20_000;
-
 fn play(ground: &Ground, seen: &mut Seen) {
+    let total = ground.tasks;
     let size = Size { coordinators: 2, workers: 2, slots: 32 };
     let mut world = World::new(ground.clone(), size, start_nats("store"), Weed::start());
     let file = world.client.program.place("large.alt.json").display().to_string();
-    let tasks = TASKS.to_string();
+    let tasks = total.to_string();
     let made = ["gen", "--shape", "fan", "--tasks", &tasks, "-o", &file];
     let _ = world.client.program.call(&made).code(0);
     let done = world.client.program.call(&["submit", &file, "--json"]).code(0).json();
     let run = done["run"].as_str().unwrap().to_owned();
-    let part = until(4 * LONG, || {
-        world.coordinators_count("runner_verdicts_heard_total") > TASKS / 5 || is_stopped()
+    let part = until(8 * LONG, || {
+        world.coordinators_count("runner_verdicts_heard_total") > total / 5 || is_stopped()
     });
     seen.must(part.is_some(), "a large run does not get under way");
     let words_now = words(&world);
@@ -52,7 +49,8 @@ fn play(ground: &Ground, seen: &mut Seen) {
     let told = until(LONG, || heard(&world) > 0);
     seen.times("kill to first verdict heard again", told.map(|_| now() - at));
     let mut last = None;
-    let ended = until(10 * LONG, || {
+    let patience = LONG * u32::try_from(total / 2_000).unwrap().max(4);
+    let ended = until(patience, || {
         let lasts = bucket::lasts(world.weed.filer_port()).unwrap_or_default();
         last = lasts.into_iter().find(|last| last.key.contains(&run));
         last.is_some() || is_stopped()
@@ -68,7 +66,7 @@ fn play(ground: &Ground, seen: &mut Seen) {
             once && result["status"] == "completed"
         });
         let good = good.count() as u64;
-        seen.must(all == TASKS && good == TASKS, format!("{good} of {all} tasks completed once"));
+        seen.must(all == total && good == total, format!("{good} of {all} tasks completed once"));
         seen.count("tasks in the run", all);
         seen.must(last.body["status"] == "success", "the large run is no success");
     }

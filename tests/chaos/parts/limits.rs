@@ -22,7 +22,8 @@ fn play(ground: &Ground, seen: &mut Seen) {
     let size = Size { coordinators: 1, workers: 3, slots: 4 };
     let mut world = World::new(ground.clone(), size, nats, Weed::start());
     connections(&mut world, seen);
-    submissions(&mut world, seen);
+    submissions(&world, seen, "max_bytes", 6_000, "maximum bytes");
+    submissions(&world, seen, "max_msgs", 3, "maximum messages");
     offers(&mut world, seen);
     payload(&world, seen);
     let (_, problems) = judge(&mut world);
@@ -52,23 +53,24 @@ fn connections(world: &mut World, seen: &mut Seen) {
     rest(Duration::from_millis(500));
 }
 
-/// Changes how much a stream may hold, bytes; -1 for any.
-fn room(world: &World, stream: &str, bytes: i64) {
+/// Changes how much a stream may hold, by the name of the limit; -1 for any.
+fn room(world: &World, stream: &str, limit: &str, most: i64) {
     let told = world.operator.ask(&format!("$JS.API.STREAM.INFO.{stream}"), &Value::Null).unwrap();
     let mut config = told["config"].clone();
-    config["max_bytes"] = bytes.into();
+    config[limit] = most.into();
     let told = world.operator.ask(&format!("$JS.API.STREAM.UPDATE.{stream}"), &config).unwrap();
     assert!(told["error"].is_null(), "{told}");
 }
 
 /// Submissions that find no room are refused by name; those before them end.
-fn submissions(world: &mut World, seen: &mut Seen) {
-    room(world, "ALT", 6_000);
+fn submissions(world: &World, seen: &mut Seen, limit: &str, most: i64, name: &str) {
+    room(world, "ALT", limit, most);
     world.coordinators.iter().for_each(|member| member.role.pause());
     let tasks =
         || -> Vec<Task> { (0..4).map(|it| lasting(format!("t{it}"), 50, Mode::Ok)).collect() };
-    let refused = world.client.try_all((0..9).map(|it| (format!("room-{it}"), tasks())).collect());
-    let by_name = refused.iter().filter(|(_, said)| said.contains("maximum bytes"));
+    let keys = (0..9).map(|it| format!("room-{}-{it}", limit.replace('_', "-")));
+    let refused = world.client.try_all(keys.map(|key| (key, tasks())).collect());
+    let by_name = refused.iter().filter(|(_, said)| said.contains(name));
     let (named, times) = (by_name.count() as u64, refused.iter().map(|(took, _)| *took));
     seen.times("time to refuse", times);
     let refused = refused.len() as u64;
@@ -78,14 +80,14 @@ fn submissions(world: &mut World, seen: &mut Seen) {
     seen.count("of them by name", named);
     seen.must(
         refused > 0 && named == refused,
-        format!("{named} of {refused} refusals name the limit"),
+        format!("{named} of {refused} refusals name the limit: {name}"),
     );
-    room(world, "ALT", -1);
+    room(world, "ALT", limit, -1);
 }
 
 /// Offers that find no room wait until others have gone.
 fn offers(world: &mut World, seen: &mut Seen) {
-    room(world, "TASKS", 12_000);
+    room(world, "TASKS", "max_bytes", 12_000);
     let tasks = (0..60).map(|number| lasting(format!("t{number}"), 100, Mode::Ok)).collect();
     let begun = now();
     let run = world.client.submit("wide", tasks);
@@ -98,7 +100,7 @@ fn offers(world: &mut World, seen: &mut Seen) {
     });
     seen.must(ended.is_some(), "a run whose offers found no room at once did not end");
     seen.times("60 offers through room for some", ended.map(|_| now() - begun));
-    room(world, "TASKS", -1);
+    room(world, "TASKS", "max_bytes", -1);
 }
 
 /// A file over the payload goes another way.
