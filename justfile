@@ -69,7 +69,7 @@ chaos *ARGS:
     cargo build --locked --package runner --package tests --package double
     target/debug/chaos {{ ARGS }}
 
-# The same in two minutes, for every change.
+# The same in about a minute, for every change.
 chaos-short: (chaos "--seed" "1" "--minutes" "0.6" "--faults" "worker-kill,coordinator-kill,nats-kill,partition-worker,s3-503,client-kill,coordinator-stop")
 
 # Measure a fleet beside its raw server and its peers; `just bench "runner raw"` only those, `just bench parts` what runs inside one process.
@@ -109,8 +109,8 @@ sbom: (cargo-tool "cargo-cyclonedx" "0.5.9")
 cargo-tool NAME VERSION:
     test -x .tools/cargo/bin/{{ NAME }} || cargo install --quiet --locked --root .tools/cargo {{ NAME }}@{{ VERSION }}
 
-# All that a change must pass, cheapest first, tests last.
-ci: fmt-check lint doc purity test sim
+# All that a change must pass, cheapest first, whole fleets last.
+ci: fmt-check lint doc purity test sim chaos-short
 
 # Run an ALT file on this machine, for example `just run tests/alt/hello.alt.json`.
 run FILE *ARGS:
