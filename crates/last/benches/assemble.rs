@@ -41,6 +41,7 @@ fn told(task: TaskIndex) -> TaskFacts {
         missing: vec![],
         worker: None,
         run_ms: 1,
+        seat_wait_ms: 0,
         log: vec![],
         reused_from: None,
     };

@@ -140,8 +140,10 @@ pub fn assemble<E>(
         told.highlights.artifact(artifact);
     }
     sheet.close(']')?;
-    write_graph(&mut sheet, run, &told.spans)?;
-    sheet.field("critical_path", &critical::path(run.alt, &told.spans))?;
+    let slack = critical::slack(run.alt, &told.spans);
+    write_graph(&mut sheet, run, &told.spans, &slack)?;
+    let path = critical::path(run.alt, &told.spans);
+    sheet.field("critical_path", &path)?;
     let (size, sha256) = sheet.finish()?;
     Ok(Assembled {
         sha256,
@@ -177,11 +179,14 @@ fn write_graph<W: Write>(
     sheet: &mut Sheet<'_, W>,
     run: &RunFacts<'_>,
     spans: &[Span],
+    slack: &[Option<u64>],
 ) -> io::Result<()> {
     sheet.open("execution_graph", '{')?;
     sheet.open("nodes", '[')?;
     let tasks = &run.alt.file().tasks;
-    for ((index, task), span) in (0_u32..).map(TaskIndex).zip(tasks).zip(spans) {
+    for (((index, task), span), slack_ms) in
+        (0_u32..).map(TaskIndex).zip(tasks).zip(spans).zip(slack)
+    {
         sheet.element(&Node {
             id: node_id(index),
             task_id: task.id.clone(),
@@ -189,6 +194,7 @@ fn write_graph<W: Write>(
             duration_ms: span.end.since(span.start),
             start_time: Moment(span.start),
             end_time: Moment(span.end),
+            slack_ms: *slack_ms,
         })?;
     }
     sheet.close(']')?;

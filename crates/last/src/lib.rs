@@ -26,7 +26,7 @@ pub use facts::{AttemptFacts, RefusedFacts, RunFacts, TaskEnd, TaskFacts};
 pub use model::{
     AltFileRef, Artifact, ArtifactType, AttemptResult, Chaos, CriticalPath, DependencyType, Edge,
     ExecutionGraph, LastFile, Metadata, Node, OutputRef, Refusal, Refusals, Reused, TaskMetadata,
-    TaskResult, TaskStatus, Unlisted, VERSION,
+    TaskResult, TaskStatus, Unlisted, VERSION, Waits,
 };
 pub use moment::Moment;
 pub use path::{ALT_FILE, artifact_kind, slug};

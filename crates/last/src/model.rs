@@ -3,6 +3,7 @@
 mod map;
 mod refusal;
 mod reused;
+mod waits;
 
 use alt::{Json, Mode, Priority};
 use protocol::{MissingFile, Outcome, Perturbation, RunId, RunStatus, WorkerId};
@@ -15,6 +16,7 @@ pub(crate) use map::{members, tasks};
 pub use refusal::{Refusal, Refusals, Unlisted};
 pub use reused::Reused;
 pub(crate) use reused::{optional_run, run_schema};
+pub use waits::Waits;
 
 /// The version of the format.
 pub const VERSION: &str = "1.0";
@@ -176,6 +178,9 @@ pub struct TaskResult {
     pub wait_ms: u64,
     /// Milliseconds its attempts ran, together.
     pub run_ms: u64,
+    /// What it waited for before its last attempt started; absent when it was never tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
     /// What the job returned; a completed task has this or `output_ref`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schemars(with = "serde_json::Value")]
@@ -237,6 +242,9 @@ pub struct AttemptResult {
     pub end_time: Moment,
     /// Milliseconds from `ready_time` to `start_time`.
     pub wait_ms: u64,
+    /// How much of `wait_ms` its worker had a free slot and no seat; absent when there was none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limit_ms: u64,
     /// Milliseconds it ran, on its worker's monotonic clock.
     pub run_ms: u64,
     /// Who ran it; absent when a coordinator ended it.
@@ -347,6 +355,10 @@ pub struct Node {
     pub start_time: Moment,
     /// As in the task's result.
     pub end_time: Moment,
+    /// Milliseconds that it could have ended later without the run ending later, all else taking as
+    /// long as it did; absent when it was never tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack_ms: Option<u64>,
 }
 
 /// A dependency in the graph.
@@ -380,6 +392,11 @@ pub struct CriticalPath {
     pub length: u32,
     /// Milliseconds from the start of its first task to the end of its last.
     pub duration_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Reads a field that is there, so that `null` is a value and not an absence.

@@ -112,12 +112,21 @@ pub struct Verdict {
     pub worker: Option<WorkerId>,
     /// Milliseconds the job ran, on the worker's monotonic clock.
     pub run_ms: u64,
+    /// How long its worker had a free slot and no seat for it while its offer waited: at least so
+    /// much of its wait was for a limit. Absent when 0, and from workers that do not say.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seat_wait_ms: u64,
     /// Lines the job logged, for people; at most [`crate::limits::LOG_LINES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
     /// The earlier run that this was taken over from: nothing was executed for it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Verdict {
@@ -135,6 +144,7 @@ impl Verdict {
             missing: Vec::new(),
             worker: None,
             run_ms: 0,
+            seat_wait_ms: 0,
             log: Vec::new(),
             reused_from: None,
         }

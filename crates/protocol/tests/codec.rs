@@ -207,8 +207,10 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         .prop_map(|(name, key, size, sha256)| ArtifactRecord { name, key, size, sha256 });
     let missing = (text(), text()).prop_map(|(path, reason)| MissingFile { path, reason });
     let told = (key(), select(&outcomes[..]), of(failure), of(body), of(worker()), any::<u64>());
-    let left = (vec(artifact, 0..3), vec(missing, 0..3), vec(text(), 0..3), of(run()));
-    (told, left).prop_map(|(told, (artifacts, missing, log, reused_from))| {
+    let seat_wait_ms = prop_oneof![Just(0), any::<u64>()];
+    let left =
+        (vec(artifact, 0..3), vec(missing, 0..3), seat_wait_ms, vec(text(), 0..3), of(run()));
+    (told, left).prop_map(|(told, (artifacts, missing, seat_wait_ms, log, reused_from))| {
         let (key, outcome, failure, output, worker, run_ms) = told;
         Verdict {
             run: key.run,
@@ -221,6 +223,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             missing,
             worker,
             run_ms,
+            seat_wait_ms,
             log,
             reused_from,
         }

@@ -244,6 +244,7 @@ fn verdict(outcome: Outcome) -> Verdict {
         missing: Vec::new(),
         worker: Some(worker()),
         run_ms: 1_234,
+        seat_wait_ms: 0,
         log: Vec::new(),
         reused_from: None,
     }
@@ -262,6 +263,7 @@ fn verdict_with_an_output() {
             sha256: "00ff".repeat(16),
         }],
         missing: vec![MissingFile { path: "gone.csv".to_owned(), reason: "not found".to_owned() }],
+        seat_wait_ms: 250,
         log: vec!["one".to_owned(), "two".to_owned()],
         ..verdict(Outcome::Ok)
     }));

@@ -1,4 +1,4 @@
-//! The chain of tasks that the run's end waited for.
+//! The chain of tasks that the run's end waited for, and how much later the others could have ended.
 
 use std::cmp::Reverse;
 
@@ -32,4 +32,26 @@ pub(super) fn path(alt: &Alt, spans: &[Span]) -> CriticalPath {
         length: u32::try_from(chain.len()).unwrap_or(u32::MAX),
         task_ids: chain.iter().take(LISTED).map(|task| tasks[task.get()].id.clone()).collect(),
     }
+}
+
+/// Milliseconds that each tried task could have ended later without the run ending later.
+///
+/// All else is taken to last as long as it did: a task that waits for another gives way as soon as
+/// its other dependencies leave no time.
+pub(super) fn slack(alt: &Alt, spans: &[Span]) -> Vec<Option<u64>> {
+    let graph = alt.graph();
+    let ended = spans.iter().filter(|span| span.tried).map(|span| span.end).max();
+    let free = |span: &Span| ended.filter(|_| span.tried).map(|ended| ended.since(span.end));
+    let mut slack: Vec<Option<u64>> = spans.iter().map(free).collect();
+    for task in graph.order().iter().rev() {
+        // One that was never tried held nobody up.
+        let Some(own) = slack[task.get()] else { continue };
+        let dependencies = graph.dependencies(*task);
+        let ready = dependencies.iter().map(|source| spans[source.get()].end).max();
+        for source in dependencies {
+            let (Some(left), Some(ready)) = (&mut slack[source.get()], ready) else { continue };
+            *left = (*left).min(ready.since(spans[source.get()].end).saturating_add(own));
+        }
+    }
+    slack
 }

@@ -7,7 +7,9 @@ use super::head::flat;
 use super::{Promotion, RunFacts, Told};
 use crate::Moment;
 use crate::facts::{AttemptFacts, TaskEnd, TaskFacts};
-use crate::model::{Artifact, AttemptResult, OutputRef, TaskMetadata, TaskResult, TaskStatus};
+use crate::model::{
+    Artifact, AttemptResult, OutputRef, TaskMetadata, TaskResult, TaskStatus, Waits,
+};
 use crate::path::{artifact_kind, artifact_paths, output_path, slug};
 
 /// The result of `index`; its artifacts and promotions are added to `told`.
@@ -35,6 +37,7 @@ pub(super) fn result(
         duration_ms: finish.since(start),
         wait_ms: 0,
         run_ms: 0,
+        waits: None,
         output: None,
         output_ref: None,
         error: None,
@@ -69,6 +72,7 @@ pub(super) fn result(
     result.attempts = attempts.into_iter().map(attempt).collect();
     result.wait_ms = sum(&result.attempts, |attempt| attempt.wait_ms);
     result.run_ms = sum(&result.attempts, |attempt| attempt.run_ms);
+    result.waits = waits(run.started.into(), &result.attempts);
     Ok(result)
 }
 
@@ -83,6 +87,19 @@ const fn status(end: TaskEnd) -> TaskStatus {
 
 fn sum(attempts: &[AttemptResult], of: impl Fn(&AttemptResult) -> u64) -> u64 {
     attempts.iter().map(of).fold(0, u64::saturating_add)
+}
+
+/// What the attempts waited for; `None` when there are none.
+fn waits(started: Moment, attempts: &[AttemptResult]) -> Option<Waits> {
+    let first = attempts.first()?;
+    let pauses = attempts.windows(2).map(|pair| pair[1].ready_time.since(pair[0].end_time));
+    let limit_ms = sum(attempts, |attempt| attempt.limit_ms);
+    Some(Waits {
+        dependencies_ms: first.ready_time.since(started),
+        limit_ms,
+        queue_ms: sum(attempts, |attempt| attempt.wait_ms).saturating_sub(limit_ms),
+        backoff_ms: pauses.fold(0, u64::saturating_add),
+    })
 }
 
 /// Moves what the deciding attempt left into the result.
@@ -143,6 +160,7 @@ fn reason(
 fn attempt(facts: AttemptFacts) -> AttemptResult {
     let (start, end) = (facts.started_at(), facts.ended_at());
     let verdict = facts.verdict.body;
+    let wait_ms = start.since(facts.ready_at);
     AttemptResult {
         attempt: verdict.attempt.get(),
         outcome: verdict.outcome,
@@ -151,7 +169,9 @@ fn attempt(facts: AttemptFacts) -> AttemptResult {
         ready_time: Moment(facts.ready_at),
         start_time: Moment(start),
         end_time: Moment(end),
-        wait_ms: start.since(facts.ready_at),
+        wait_ms,
+        // As its worker counted it, which began to count when the offer was there.
+        limit_ms: verdict.seat_wait_ms.min(wait_ms),
         run_ms: verdict.run_ms,
         worker: verdict.worker,
         perturbation: facts.perturbation,

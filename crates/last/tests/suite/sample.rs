@@ -155,6 +155,7 @@ pub(crate) fn attempt(
         missing: vec![],
         worker: Some("worker-1".parse().unwrap()),
         run_ms,
+        seat_wait_ms: 0,
         log: vec![],
         reused_from: None,
     };

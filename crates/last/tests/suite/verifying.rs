@@ -57,7 +57,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "/task_results/check/outcome",
     ),
     ("\"duration_ms\":1150,\"wait", "\"duration_ms\":1,\"wait", "/task_results/fetch/duration_ms"),
-    ("\"run_ms\":1150,\"output", "\"run_ms\":1151,\"output", "/task_results/fetch/run_ms"),
+    ("\"run_ms\":1150,\"waits", "\"run_ms\":1151,\"waits", "/task_results/fetch/run_ms"),
     ("\"output\":{\"status\":200,\"big\":1e400},", "", "/task_results/fetch/output"),
     ("\"id\":\"node_1\"", "\"id\":\"node_2\"", "/execution_graph/nodes/2"),
     (
