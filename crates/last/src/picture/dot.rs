@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::paint::{many, paint, tally};
-use super::{LABEL_COLUMNS, Picture, Shape};
+use super::paint::{Paint, tally};
+use super::{Face, LABEL_COLUMNS, Picture};
 use crate::escape::{cut, dot};
 
 /// The document.
@@ -15,40 +15,28 @@ pub(super) fn document(picture: &Picture) -> String {
         "  labelloc=t;\n  fontname=\"sans-serif\";\n  node [shape=box, style=\"rounded,filled\", \
          fontname=\"sans-serif\"];\n  edge [color=\"#9aa5b1\"];\n",
     );
-    match &picture.shape {
-        Shape::Full { nodes, edges } => {
-            out.push_str("  rankdir=LR;\n");
-            for (index, node) in nodes.iter().enumerate() {
-                let paint = paint(node.status);
-                let _ = writeln!(
-                    out,
-                    "  n{index} [label=\"{}\\n{} {}\", tooltip=\"{}\", fillcolor=\"{}\", \
-                     color=\"{}\"];",
-                    dot(&cut(&node.id, LABEL_COLUMNS)),
-                    paint.sign,
-                    paint.word,
-                    dot(&cut(&node.id, 256)),
-                    paint.fill,
-                    paint.stroke
-                );
-            }
-            for (source, target) in edges {
-                let _ = writeln!(out, "  n{source} -> n{target};");
-            }
-        }
-        Shape::Folded(bands) => {
-            for (index, band) in bands.iter().enumerate() {
-                let (name, tasks) = (band.name(), many(band.tasks(), "task", "tasks"));
-                let counts = tally(&band.counts);
-                let _ = writeln!(
-                    out,
-                    "  b{index} [label=\"{name}: {tasks}\\n{counts}\", fillcolor=\"#ffffff\"];"
-                );
-                if let Some(above) = index.checked_sub(1) {
-                    let _ = writeln!(out, "  b{above} -> b{index} [label=\"{}\"];", band.arriving);
-                }
-            }
-        }
+    if !picture.is_banded() {
+        out.push_str("  rankdir=LR;\n");
+    }
+    for (index, node) in picture.nodes.iter().enumerate() {
+        let Paint { sign, word, fill, stroke, .. } = node.paint();
+        let state = match &node.face {
+            Face::One(_) => format!("{sign} {word}"),
+            Face::Many(counts) => tally(counts),
+        };
+        let _ = writeln!(
+            out,
+            "  n{index} [label=\"{}{}\\n{state}\", tooltip=\"{}\", URL=\"{}\", \
+             fillcolor=\"{fill}\", color=\"{stroke}\"];",
+            dot(&cut(&node.id, LABEL_COLUMNS)),
+            node.times(),
+            dot(&cut(&node.id, 256)),
+            node.link(index),
+        );
+    }
+    for (source, target, count) in &picture.lines {
+        let label = if *count > 1 { format!(" [label=\"{count}\"]") } else { String::new() };
+        let _ = writeln!(out, "  n{source} -> n{target}{label};");
     }
     out.push_str("}\n");
     out

@@ -174,9 +174,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::picture::Face;
 
     fn nodes(levels: &[usize]) -> Vec<Node> {
-        levels.iter().map(|level| Node { id: String::new(), level: *level, status: None }).collect()
+        levels
+            .iter()
+            .map(|level| Node { id: String::new(), level: *level, face: Face::One(None) })
+            .collect()
     }
 
     #[test]

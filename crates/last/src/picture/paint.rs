@@ -14,9 +14,16 @@ pub(super) struct Paint {
     pub(super) fill: &'static str,
     /// Its border and its icon.
     pub(super) stroke: &'static str,
-    /// The icon's strokes, in a circle of radius 8 around 0,0.
+    /// The outline of the badge, around 0,0: each status has a shape of its own.
+    pub(super) badge: &'static str,
+    /// The icon's strokes in the badge.
     pub(super) icon: &'static str,
 }
+
+const CIRCLE: &str = "M8 0A8 8 0 1 1-8 0 8 8 0 1 1 8 0z";
+const OCTAGON: &str = "M-3.4-8.2H3.4L8.2-3.4V3.4L3.4 8.2H-3.4L-8.2 3.4V-3.4z";
+const DIAMOND: &str = "M0-9.6 9.6 0 0 9.6-9.6 0z";
+const SQUARE: &str = "M-7-7H7V7H-7z";
 
 /// In the order of [`TaskStatus::ALL`], then a task without a status.
 pub(super) const PAINTS: [Paint; 5] = [
@@ -25,6 +32,7 @@ pub(super) const PAINTS: [Paint; 5] = [
         sign: TaskStatus::Completed.sign(),
         fill: "#e9f7ee",
         stroke: "#1a7f37",
+        badge: CIRCLE,
         icon: "M-3.8 .3-1.2 3 4-2.8",
     },
     Paint {
@@ -32,6 +40,7 @@ pub(super) const PAINTS: [Paint; 5] = [
         sign: TaskStatus::Failed.sign(),
         fill: "#ffeceb",
         stroke: "#c9252d",
+        badge: OCTAGON,
         icon: "M-3-3 3 3M3-3-3 3",
     },
     Paint {
@@ -39,6 +48,7 @@ pub(super) const PAINTS: [Paint; 5] = [
         sign: TaskStatus::Timeout.sign(),
         fill: "#fff3e3",
         stroke: "#b45309",
+        badge: DIAMOND,
         icon: "M0-4.6V0L3.2 2",
     },
     Paint {
@@ -46,9 +56,17 @@ pub(super) const PAINTS: [Paint; 5] = [
         sign: TaskStatus::Cancelled.sign(),
         fill: "#f3f4f6",
         stroke: "#6b7280",
+        badge: SQUARE,
         icon: "M-3.6 0H3.6",
     },
-    Paint { word: "planned", sign: '○', fill: "#eef4ff", stroke: "#3b6fc4", icon: "M-.1 0H.1" },
+    Paint {
+        word: "planned",
+        sign: '○',
+        fill: "#eef4ff",
+        stroke: "#3b6fc4",
+        badge: CIRCLE,
+        icon: "M-.1 0H.1",
+    },
 ];
 
 /// The place of a status in [`PAINTS`] and [`Counts`].
@@ -65,6 +83,12 @@ pub(super) const fn place(status: Option<TaskStatus>) -> usize {
 /// How a status looks.
 pub(super) const fn paint(status: Option<TaskStatus>) -> Paint {
     PAINTS[place(status)]
+}
+
+/// The status that most asks for a look, of those that occur.
+pub(super) fn worst(counts: &Counts) -> Paint {
+    let first = [1, 2, 3, 0].into_iter().find(|place| counts[*place] > 0);
+    PAINTS[first.unwrap_or(4)]
 }
 
 /// The statuses that occur, and how often.
@@ -86,7 +110,7 @@ pub(super) fn many(count: usize, one: &str, more: &str) -> String {
 }
 
 /// A number with a comma at each thousand.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

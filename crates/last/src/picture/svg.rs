@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::layout::{GAP, HEIGHT, Layout, WIDTH, layout};
-use super::paint::{PAINTS, Paint, many, paint, present, tally};
-use super::{Counts, LABEL_COLUMNS, Node, Picture};
-use crate::TaskStatus;
+use super::paint::{PAINTS, Paint, many, present, tally};
+use super::{Counts, Face, LABEL_COLUMNS, Node, PALETTE, Picture};
 use crate::escape::{cut, xml};
 
 /// Around everything.
@@ -18,15 +17,17 @@ const LEAST_WIDTH: i64 = 640;
 const TITLE_COLUMNS: usize = 256;
 
 /// The document.
-pub(super) fn document(picture: &Picture, nodes: &[Node], edges: &[(usize, usize)]) -> String {
-    let layout = layout(nodes, edges);
+pub(super) fn document(picture: &Picture) -> String {
+    let edges: Vec<_> =
+        picture.lines.iter().map(|(source, target, _)| (*source, *target)).collect();
+    let layout = layout(&picture.nodes, &edges);
     let width = layout.width.max(LEAST_WIDTH) + 2 * MARGIN;
     let mut out = String::new();
     open(&mut out, picture, width, HEADER + layout.height + MARGIN);
     let _ = writeln!(out, "<g transform=\"translate({MARGIN} {HEADER})\">");
-    lines(&mut out, nodes, edges, &layout);
-    for (node, (x, y)) in nodes.iter().zip(&layout.boxes) {
-        draw(&mut out, node, *x, *y);
+    lines(&mut out, picture, &layout);
+    for (place, (node, (x, y))) in picture.nodes.iter().zip(&layout.boxes).enumerate() {
+        draw(&mut out, node, &node.link(place), *x, *y);
     }
     out.push_str("</g>\n</svg>\n");
     out
@@ -37,15 +38,16 @@ pub(super) fn open(out: &mut String, picture: &Picture, width: i64, height: i64)
     let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-         width=\"{width}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title about\">"
+         width=\"{width}\" height=\"{height}\" class=\"graph\" \
+         role=\"group\" aria-labelledby=\"graph-title graph-about\">"
     );
     let title = xml(&cut(&picture.title, TITLE_COLUMNS));
-    let _ = writeln!(out, "<title id=\"title\">{title}</title>");
+    let _ = writeln!(out, "<title id=\"graph-title\">{title}</title>");
     let about = format!("{}: {}", picture.measure(), tally(&picture.counts));
-    let _ = writeln!(out, "<desc id=\"about\">{}</desc>", xml(&about));
+    let _ = writeln!(out, "<desc id=\"graph-about\">{}</desc>", xml(&about));
     style(out);
     out.push_str(
-        "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" \
+        "<defs><marker id=\"graph-tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" \
          markerHeight=\"7\" orient=\"auto\"><path d=\"M0 .8 7.2 4 0 7.2z\" class=\"tip\"/></marker>\
          </defs>\n",
     );
@@ -71,46 +73,49 @@ pub(super) fn legend(out: &mut String, counts: &Counts, mut x: i64, y: i64) {
 }
 
 fn style(out: &mut String) {
+    out.push_str("<style>");
+    out.push_str(PALETTE);
     out.push_str(
-        "<style>\n\
-         text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;\
-         fill:#1f2933}\n\
-         .page{fill:#fcfcfd}\n\
-         .heading{font-size:19px;font-weight:600}\n\
-         .label{font-size:13px;font-weight:600}\n\
-         .small{font-size:12px;fill:#52606d}\n\
-         .row{fill:#fff;stroke:#cbd2d9;stroke-width:1.5}\n\
-         .line{fill:none;stroke:#9aa5b1;stroke-width:1.5}\n\
-         .cut{stroke-dasharray:5 4;stroke:#b8c1cc}\n\
-         .tip{fill:#8592a0}\n\
-         .icon{fill:none;stroke:#fff;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round}\n",
+        ".graph text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;\
+         fill:var(--text)}\n\
+         .graph .page{fill:var(--page)}\n\
+         .graph .heading{font-size:19px;font-weight:600}\n\
+         .graph .label{font-size:13px;font-weight:600}\n\
+         .graph .small{font-size:12px;fill:var(--soft)}\n\
+         .graph .row{fill:var(--card);stroke:var(--rule);stroke-width:1.5}\n\
+         .graph .pile{fill:var(--card);stroke-width:1.5}\n\
+         .graph .line{fill:none;stroke:var(--line);stroke-width:1.5}\n\
+         .graph .cut{stroke-dasharray:5 4;stroke:var(--cut)}\n\
+         .graph .tip{fill:var(--tip)}\n\
+         .graph .icon{fill:none;stroke:var(--on-mark);stroke-width:1.9;stroke-linecap:round;\
+         stroke-linejoin:round}\n\
+         .graph a:hover rect,.graph a:focus rect{stroke-width:3}\n\
+         .graph a{outline:none}\n",
     );
-    for paint in PAINTS {
-        let Paint { word, fill, stroke, .. } = paint;
+    for Paint { word, .. } in PAINTS {
         let dashes = if word == "cancelled" { ";stroke-dasharray:5 3" } else { "" };
-        let _ = writeln!(out, ".{word}{{fill:{fill};stroke:{stroke};stroke-width:1.5{dashes}}}");
-        let _ = writeln!(out, ".{word}-mark{{fill:{stroke}}}");
+        let _ = writeln!(
+            out,
+            ".graph .{word}{{fill:var(--{word}-fill);stroke:var(--{word});stroke-width:1.5{dashes}}}"
+        );
+        let _ = writeln!(out, ".graph .{word}-mark{{fill:var(--{word})}}");
     }
     out.push_str("</style>\n");
 }
 
-/// The sign of a status: a white shape in a filled circle.
+/// The sign of a status: a badge whose outline is its own, and strokes in it.
 fn icon(out: &mut String, paint: Paint, x: i64, y: i64) {
-    let Paint { word, icon, .. } = paint;
+    let Paint { word, badge, icon, .. } = paint;
     let _ = writeln!(
         out,
-        "<g transform=\"translate({x} {y})\"><circle r=\"8\" class=\"{word}-mark\"/>\
+        "<g transform=\"translate({x} {y})\"><path d=\"{badge}\" class=\"{word}-mark\"/>\
          <path d=\"{icon}\" class=\"icon\"/></g>"
     );
 }
 
-fn lines(out: &mut String, nodes: &[Node], edges: &[(usize, usize)], layout: &Layout) {
-    for ((source, _), points) in edges.iter().zip(&layout.lines) {
-        let never = matches!(
-            nodes[*source].status,
-            Some(TaskStatus::Failed | TaskStatus::Timeout | TaskStatus::Cancelled)
-        );
-        let class = if never { "line cut" } else { "line" };
+fn lines(out: &mut String, picture: &Picture, layout: &Layout) {
+    for ((source, _, count), points) in picture.lines.iter().zip(&layout.lines) {
+        let class = if picture.nodes[*source].is_dead() { "line cut" } else { "line" };
         let mut path = String::new();
         for pair in points.windows(2) {
             let (from, to) = (pair[0], pair[1]);
@@ -127,28 +132,82 @@ fn lines(out: &mut String, nodes: &[Node], edges: &[(usize, usize)], layout: &La
                 let _ = write!(path, "C{middle} {} {middle} {} {} {}", from.1, to.1, to.0, to.1);
             }
         }
-        let _ = writeln!(out, "<path d=\"{path}\" class=\"{class}\" marker-end=\"url(#tip)\"/>");
+        let _ = write!(out, "<path d=\"{path}\" class=\"{class}\" marker-end=\"url(#graph-tip)\"");
+        if *count > 1 {
+            let many = many(*count, "dependency", "dependencies");
+            let _ = writeln!(out, "><title>{many}</title></path>");
+        } else {
+            out.push_str("/>\n");
+        }
     }
 }
 
 /// A box whose middle left is `x`, `y`.
-fn draw(out: &mut String, node: &Node, x: i64, y: i64) {
-    let paint = paint(node.status);
+fn draw(out: &mut String, node: &Node, link: &str, x: i64, y: i64) {
+    let (paint, times) = (node.paint(), node.times());
     let top = y - HEIGHT / 2;
     let title = xml(&cut(&node.id, TITLE_COLUMNS));
-    let _ = writeln!(out, "<g><title>{title}: {}</title>", paint.word);
+    let _ = writeln!(out, "<a href=\"{link}\"><title>{title}{times}: {}</title>", node.state());
+    let several = !times.is_empty();
+    if several {
+        // Two sheets behind it: it is many.
+        for step in [8, 4] {
+            let (left, up) = (x + step, top - step);
+            let _ = writeln!(
+                out,
+                "<rect x=\"{left}\" y=\"{up}\" width=\"{}\" height=\"{HEIGHT}\" rx=\"9\" \
+                 class=\"{} pile\"/>",
+                WIDTH - 8,
+                paint.word
+            );
+        }
+    }
     let _ = writeln!(
         out,
         "<rect x=\"{x}\" y=\"{top}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\" class=\"{}\"/>",
         paint.word
     );
     icon(out, paint, x + 20, y);
-    let (left, label) = (x + 37, xml(&cut(&node.id, LABEL_COLUMNS)));
-    let _ = writeln!(out, "<text x=\"{left}\" y=\"{}\" class=\"label\">{label}</text>", top + 20);
+    let columns = LABEL_COLUMNS - times.chars().count().min(LABEL_COLUMNS / 2);
+    let (left, label) = (x + 37, xml(&cut(&node.id, columns)));
     let _ = writeln!(
         out,
-        "<text x=\"{left}\" y=\"{}\" class=\"small\">{}</text></g>",
-        top + 36,
-        paint.word
+        "<text x=\"{left}\" y=\"{}\" class=\"label\">{label}{times}</text>",
+        top + 20
     );
+    match &node.face {
+        Face::Many(counts) if several => {
+            strip(out, counts, (left, WIDTH - 37 - 14), (top + 29, 8));
+            out.push_str("</a>\n");
+        }
+        Face::One(_) | Face::Many(_) => {
+            let (low, word) = (top + 36, paint.word);
+            let _ =
+                writeln!(out, "<text x=\"{left}\" y=\"{low}\" class=\"small\">{word}</text></a>");
+        }
+    }
+}
+
+/// A bar whose parts are as wide as their share; what is there is never too thin to see. `across` is
+/// its left end and its width, `down` its top and its height.
+pub(super) fn strip(out: &mut String, counts: &Counts, across: (i64, i64), down: (i64, i64)) {
+    let ((start, width), (top, height)) = (across, down);
+    let total = counts.iter().map(|count| i64::from(*count)).sum::<i64>().max(1);
+    let (mut before, mut left) = (0, start);
+    let mut rest = i64::try_from(present(counts).count()).unwrap_or(0);
+    for (Paint { word, .. }, count) in present(counts) {
+        rest -= 1;
+        before += i64::from(count);
+        let (least, most) = (left + 4, start + width - 5 * rest);
+        let right = (start + width * before / total).clamp(least, most);
+        // A gap, so that parts are told apart without colour.
+        let gap = i64::from(rest > 0);
+        let _ = writeln!(
+            out,
+            "<rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{height}\" \
+             class=\"{word}-mark\"/>",
+            right - left - gap,
+        );
+        left = right;
+    }
 }

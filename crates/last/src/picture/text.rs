@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::paint::{many, paint, tally};
-use super::{Node, Picture, Shape};
+use super::paint::{many, tally};
+use super::{Face, Node, Picture};
 use crate::escape::{cut, width};
 
 /// Columns of an id.
@@ -19,29 +19,37 @@ pub(super) fn document(picture: &Picture) -> String {
     if picture.tasks > 0 {
         let _ = writeln!(out, "{}", tally(&picture.counts));
     }
-    match &picture.shape {
-        Shape::Full { nodes, edges } => full(&mut out, nodes, edges),
-        Shape::Folded(bands) => {
-            out.push('\n');
-            for band in bands {
-                let (name, tasks) = (band.name(), many(band.tasks(), "task", "tasks"));
-                let arriving = match band.arriving {
-                    0 => String::new(),
-                    count => format!("  ← {}", many(count, "dependency", "dependencies")),
-                };
-                let _ = writeln!(out, "{name}: {tasks}: {}{arriving}", tally(&band.counts));
-            }
-        }
+    if picture.is_banded() {
+        bands(&mut out, picture);
+    } else {
+        full(&mut out, picture);
     }
     out
 }
 
-fn full(out: &mut String, nodes: &[Node], edges: &[(usize, usize)]) {
+fn bands(out: &mut String, picture: &Picture) {
+    out.push('\n');
+    let mut arriving = vec![0; picture.nodes.len()];
+    picture.lines.iter().for_each(|(_, target, count)| arriving[*target] += count);
+    for (Node { id, face, .. }, arriving) in picture.nodes.iter().zip(arriving) {
+        let Face::Many(counts) = face else { continue };
+        let tasks = many(counts.iter().sum::<u32>() as usize, "task", "tasks");
+        let arriving = match arriving {
+            0 => String::new(),
+            count => format!("  ← {}", many(count, "dependency", "dependencies")),
+        };
+        let _ = writeln!(out, "{id}: {tasks}: {}{arriving}", tally(counts));
+    }
+}
+
+fn full(out: &mut String, picture: &Picture) {
+    let nodes = &picture.nodes;
     let mut sources: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    edges.iter().for_each(|(source, target)| sources[*target].push(*source));
+    picture.lines.iter().for_each(|(source, target, _)| sources[*target].push(*source));
     let mut order: Vec<usize> = (0..nodes.len()).collect();
     order.sort_by_key(|index| nodes[*index].level);
-    let ids: Vec<String> = nodes.iter().map(|node| cut(&node.id, ID_COLUMNS)).collect();
+    let named = |node: &Node| format!("{}{}", cut(&node.id, ID_COLUMNS), node.times());
+    let ids: Vec<String> = nodes.iter().map(named).collect();
     let column = ids.iter().map(|id| width(id)).max().unwrap_or(0);
     let mut level = None;
     for index in order {
@@ -49,7 +57,7 @@ fn full(out: &mut String, nodes: &[Node], edges: &[(usize, usize)]) {
         if level.replace(node.level) != Some(node.level) {
             let _ = writeln!(out, "\nLevel {}", node.level + 1);
         }
-        let (paint, gap) = (paint(node.status), " ".repeat(column - width(&ids[index])));
+        let (paint, gap) = (node.paint(), " ".repeat(column - width(&ids[index])));
         let named: Vec<&str> =
             sources[index].iter().take(NAMED).map(|source| ids[*source].as_str()).collect();
         let after = match sources[index].len() {
@@ -57,7 +65,11 @@ fn full(out: &mut String, nodes: &[Node], edges: &[(usize, usize)]) {
             count if count > NAMED => format!("← {} and {} more", named.join(", "), count - NAMED),
             _ => format!("← {}", named.join(", ")),
         };
-        let line = format!("  {} {:<9}  {}{gap}  {after}", paint.sign, paint.word, ids[index]);
+        let state = match &node.face {
+            Face::One(_) => format!("{} {:<9}", paint.sign, paint.word),
+            Face::Many(counts) => tally(counts),
+        };
+        let line = format!("  {state}  {}{gap}  {after}", ids[index]);
         let _ = writeln!(out, "{}", line.trim_end());
     }
 }
