@@ -15,6 +15,7 @@ use crate::facts::{RunFacts, TaskFacts};
 use crate::model::{
     Artifact, DependencyType, Edge, LastFile, Node, Reused, TaskResult, TaskStatus,
 };
+use crate::report::Outline;
 use crate::sheet::Sheet;
 use crate::summary::{self, Highlights};
 
@@ -22,7 +23,7 @@ pub(crate) use head::success_rate;
 pub use refused::refused;
 
 /// What was written, and what is left to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Assembled {
     /// Lower-case hex SHA-256 of `last.json`.
     pub sha256: String,
@@ -36,6 +37,8 @@ pub struct Assembled {
     pub ends: Vec<TaskStatus>,
     /// The text of `summary.txt`.
     pub summary: String,
+    /// What `report.html` is made of.
+    pub outline: Outline,
 }
 
 /// An object that an attempt left, and where the LAST says it is.
@@ -115,6 +118,7 @@ pub fn assemble<E>(
     let file = run.alt.file();
     let mut told = Told { spans: Vec::with_capacity(file.tasks.len()), ..Told::default() };
     let mut head = head::head(run);
+    let mut outline = Outline::new(&head, file.tasks.len());
     let mut sheet = Sheet::new(out);
     head::write(&mut sheet, &head)?;
 
@@ -127,6 +131,7 @@ pub fn assemble<E>(
             .map_err(|message| AssembleError::Contradiction { id: entry.id.clone(), message })?;
         sheet.field(&result.task_id, &result)?;
         told.highlights.task(&result);
+        outline.task(&result);
         told.spans.push(Span::of(&result, tried));
     }
     sheet.close('}')?;
@@ -144,6 +149,7 @@ pub fn assemble<E>(
     write_graph(&mut sheet, run, &told.spans, &slack)?;
     let path = critical::path(run.alt, &told.spans);
     sheet.field("critical_path", &path)?;
+    outline.close(&slack, told.artifacts, path, head.reuse);
     let (size, sha256) = sheet.finish()?;
     Ok(Assembled {
         sha256,
@@ -152,6 +158,7 @@ pub fn assemble<E>(
         promotions: told.promotions,
         ends: told.spans.iter().map(|span| span.status).collect(),
         summary: summary::text(&head, &told.highlights),
+        outline,
     })
 }
 

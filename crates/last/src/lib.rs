@@ -1,8 +1,8 @@
-//! What came of it: the LAST file, its picture and its summary.
+//! What came of it: the LAST file, its picture, its report and its summary.
 //!
 //! Pure: the same facts make the same bytes on every machine. [`assemble()`] streams a LAST from what
 //! the coordinator knows, [`read`] takes one back strictly, [`verify()`] holds it against its files,
-//! [`reusable()`] tells what the next run need not compute.
+//! [`reusable()`] tells what the next run need not compute, [`report()`] shows a run on one page.
 
 mod assemble;
 mod digest;
@@ -13,6 +13,7 @@ mod moment;
 mod path;
 mod picture;
 mod read;
+mod report;
 mod reusable;
 mod schema;
 mod sheet;
@@ -32,6 +33,7 @@ pub use moment::Moment;
 pub use path::{ALT_FILE, artifact_kind, slug};
 pub use picture::Picture;
 pub use read::{ReadError, read};
+pub use report::{Beside, Outline, report};
 pub use reusable::{Reusable, reusable};
 pub use schema::schema;
 pub use show::show;

@@ -119,7 +119,7 @@ fn named(text: &str, otherwise: &str) -> String {
     if text.is_empty() { otherwise.to_owned() } else { cut(text, 200) }
 }
 
-fn mode(last: &LastFile) -> String {
+pub(crate) fn mode(last: &LastFile) -> String {
     let name = match last.mode {
         alt::Mode::Normal => "normal",
         alt::Mode::Dream => "dream",

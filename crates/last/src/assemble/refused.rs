@@ -8,6 +8,7 @@ use protocol::{Counts, RunStatus};
 use super::{Assembled, head};
 use crate::facts::RefusedFacts;
 use crate::model::{CriticalPath, ExecutionGraph, LastFile, Metadata, Refusals, Unlisted, VERSION};
+use crate::report::Outline;
 use crate::sheet::Sheet;
 use crate::summary::{self, Highlights};
 
@@ -34,6 +35,7 @@ pub fn refused(out: &mut impl Write, facts: &RefusedFacts<'_>) -> io::Result<Ass
         promotions: Vec::new(),
         ends: Vec::new(),
         summary: summary::text(&last, &Highlights::default()),
+        outline: Outline::of(&last),
     })
 }
 

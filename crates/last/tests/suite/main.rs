@@ -5,6 +5,7 @@
 mod assembling;
 mod drawing;
 mod refusing;
+mod reporting;
 mod reusing;
 mod sample;
 mod verifying;
