@@ -49,7 +49,8 @@ pub struct Beside {
 
 /// The report of `last`: HTML, at most some megabytes for a run of any size.
 ///
-/// `alt` is what was asked; `None` for a file that was refused. The same LAST makes the same bytes.
+/// `alt` is what was asked; `None` for a file that was refused; one that has other tasks is not used.
+/// The same LAST makes the same bytes.
 ///
 /// # Errors
 /// When the template does not fit what is put into it, which is a fault of this crate.
@@ -67,6 +68,7 @@ impl Outline {
     /// # Errors
     /// As [`report()`].
     pub fn report(&self, alt: Option<&Alt>, beside: &Beside) -> Result<String, minijinja::Error> {
+        let alt = alt.filter(|alt| alt.file().tasks.len() == self.rows.len());
         let ends: Vec<_> = self.rows.iter().map(|row| row.status).collect();
         let picture = alt.map(|alt| Picture::new(alt, Some(&ends)));
         let graph = picture.as_ref().map(Picture::svg);

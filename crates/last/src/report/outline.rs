@@ -136,12 +136,14 @@ impl Outline {
             slack_ms: None,
         });
         for attempt in &task.attempts {
+            // Whoever wrote the file, nothing is drawn from its end to its start.
+            let start = since(attempt.start_time);
             let bar = Bar {
                 task: u32::try_from(place).unwrap_or(u32::MAX),
                 worker: None,
-                ready: since(attempt.ready_time),
-                start: since(attempt.start_time),
-                end: since(attempt.end_time),
+                ready: since(attempt.ready_time).min(start),
+                start,
+                end: since(attempt.end_time).max(start),
                 limit_ms: attempt.limit_ms,
                 outcome: attempt.outcome,
             };

@@ -8,4 +8,5 @@ mod refusing;
 mod reporting;
 mod reusing;
 mod sample;
+mod shapes;
 mod verifying;
