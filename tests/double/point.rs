@@ -50,6 +50,7 @@ pub(crate) const ASKING: &[&str] = &[
     "RunClaim.lease",
     "Claim.offer",
     "Claim.deliveries",
+    "Claim.seat_wait",
     "Claim.lease",
     "Claim.is_decided",
     "Claim.lost",

@@ -1,6 +1,7 @@
 //! A road that is another road, with a point before and after everything that it writes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bus::lease::Lease;
 use bus::{Accepted, Bus, Claim, Error, Owned, Questions, Recorded, RunClaim, StoredSubmission};
@@ -168,6 +169,10 @@ impl<C: Claim> Claim for Road<C> {
 
     fn lease(&self) -> Lease {
         self.0.lease()
+    }
+
+    fn seat_wait(&self) -> Duration {
+        self.0.seat_wait()
     }
 
     async fn is_decided(&self) -> Result<bool, Error> {

@@ -194,8 +194,11 @@ async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
     let first = soon("first seat", bus.claim(&queues)).await;
     let second = soon("second seat", bus.claim(&queues)).await;
     never("a third seat of two", bus.claim(&queues)).await;
+    assert!(second.seat_wait() < QUIET, "nobody waited for a seat that was free");
     soon("ack", first.ack()).await;
     let third = soon("a freed seat", bus.claim(&queues)).await;
+    // It was wanted in vain for as long as nothing came; a desk hears late that nobody wants it.
+    assert!(third.seat_wait() >= QUIET / 2, "waited {:?} for a seat", third.seat_wait());
     soon("ack", second.ack()).await;
     soon("ack", third.ack()).await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::Future;
+use std::time::Duration;
 
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
@@ -119,6 +120,9 @@ pub trait Claim: Send + Sync + 'static {
     fn deliveries(&self) -> u32;
     /// The lease as it was last confirmed, by the claim or by [`Claim::extend`].
     fn lease(&self) -> Lease;
+    /// How long, while the offer waited, this process had a free slot and no seat for it: at least so
+    /// much of its wait was for a limit. 0 for an offer that was handed out before.
+    fn seat_wait(&self) -> Duration;
     /// Whether nobody needs the attempt any more: it has a verdict, or its run has ended.
     fn is_decided(&self) -> impl Future<Output = Result<bool, Error>> + Send;
     /// How many workers began this attempt and were never heard of again. The first one who was

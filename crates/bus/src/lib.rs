@@ -4,6 +4,7 @@ mod contract;
 pub mod lease;
 pub mod local;
 pub mod nats;
+mod starved;
 pub mod task;
 
 #[cfg(feature = "conformance")]

@@ -260,6 +260,7 @@ impl Bus for LocalBus {
     }
 
     async fn claim(&self, queues: &[String]) -> Result<LocalClaim, Error> {
+        let _wanting = claims::Wanting::new(&self.shared, queues);
         let mut changes = self.shared.changes.subscribe();
         loop {
             changes.borrow_and_update();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bus::{Bus, Claim, Recorded, lease};
 use job::{Context, ContextParts};
 use protocol::planted::{Bug, is_planted};
-use protocol::{Offer, Outcome, Perturbation, Started, limits};
+use protocol::{Offer, Outcome, Perturbation, Started, Verdict, limits};
 use tokio::time::{Instant, sleep};
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,10 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
         return;
     }
     let outcome = report.outcome();
-    let verdict = report.into_verdict(claim.offer(), &bench.settings.id, ran, log);
+    let verdict = Verdict {
+        seat_wait_ms: u64::try_from(claim.seat_wait().as_millis()).unwrap_or(u64::MAX),
+        ..report.into_verdict(claim.offer(), &bench.settings.id, ran, log)
+    };
     info!(
         run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
         job.kind = %claim.offer().job, outcome = outcome.name(), elapsed_ms = verdict.run_ms,

@@ -1,6 +1,7 @@
 //! What a holder of a local submission or offer has in hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use protocol::{AttemptKey, Offer, Stored, codec};
 use tokio::sync::broadcast;
@@ -83,7 +84,27 @@ pub struct LocalClaim {
     offer: Offer,
     deliveries: u32,
     token: Token,
+    seat_wait: Duration,
     lease: Mutex<Lease>,
+}
+
+/// A slot that waits for an offer of some queues, until it is dropped.
+pub(super) struct Wanting<'a> {
+    shared: &'a Arc<Shared>,
+    queues: &'a [String],
+}
+
+impl<'a> Wanting<'a> {
+    pub(super) fn new(shared: &'a Arc<Shared>, queues: &'a [String]) -> Self {
+        shared.state().queues.want(queues, Instant::now());
+        Self { shared, queues }
+    }
+}
+
+impl Drop for Wanting<'_> {
+    fn drop(&mut self) {
+        self.shared.state().queues.want_no_more(self.queues, Instant::now());
+    }
 }
 
 pub(super) fn take(shared: &Arc<Shared>, queues: &[String]) -> Result<Option<LocalClaim>, Error> {
@@ -101,6 +122,7 @@ pub(super) fn take(shared: &Arc<Shared>, queues: &[String]) -> Result<Option<Loc
         offer,
         deliveries: handed.deliveries,
         token: handed.token,
+        seat_wait: handed.seat_wait,
         lease: Mutex::new(Lease::new(lease)),
     }))
 }
@@ -116,6 +138,10 @@ impl Claim for LocalClaim {
 
     fn lease(&self) -> Lease {
         *self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seat_wait(&self) -> Duration {
+        self.seat_wait
     }
 
     async fn is_decided(&self) -> Result<bool, Error> {

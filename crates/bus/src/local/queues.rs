@@ -8,6 +8,8 @@ use bytes::Bytes;
 use protocol::AttemptKey;
 use tokio::time::Instant;
 
+use crate::starved::Starved;
+
 /// Every how many claims the lowest priority goes first, so that it never starves.
 const LOW_SHARE: u64 = 16;
 
@@ -18,6 +20,7 @@ pub(super) struct Token(u64);
 #[derive(Debug)]
 struct Waiting {
     bytes: Bytes,
+    since: Instant,
     queue: String,
     place: (Priority, u64),
     deliveries: u32,
@@ -33,11 +36,20 @@ struct Queue {
     limit: Option<u32>,
     held: u32,
     waiting: BTreeMap<(Priority, u64), AttemptKey>,
+    /// Slots that are free for its offers.
+    wanting: usize,
+    starved: Starved,
 }
 
 impl Queue {
     fn has_seat(&self) -> bool {
         self.limit.is_none_or(|limit| self.held < limit)
+    }
+
+    /// Takes note of whether a seat is missed; to be called when that may have changed.
+    fn look(&mut self, now: Instant) {
+        let missed = self.wanting > 0 && !self.has_seat();
+        self.starved.note(missed, now);
     }
 }
 
@@ -58,6 +70,7 @@ pub(super) struct Handed {
     pub(super) bytes: Bytes,
     pub(super) deliveries: u32,
     pub(super) token: Token,
+    pub(super) seat_wait: Duration,
 }
 
 impl Queues {
@@ -77,7 +90,30 @@ impl Queues {
     }
 
     pub(super) fn declare(&mut self, name: &str, limit: Option<u32>) {
-        self.queues.entry(name.to_owned()).or_default().limit = limit;
+        let queue = self.queues.entry(name.to_owned()).or_default();
+        queue.limit = limit;
+        queue.look(Instant::now());
+    }
+
+    /// A slot is free for offers of these queues.
+    pub(super) fn want(&mut self, names: &[String], now: Instant) {
+        for name in names {
+            if let Some(queue) = self.queues.get_mut(name) {
+                queue.wanting += 1;
+                queue.look(now);
+            }
+        }
+    }
+
+    /// A slot is not free any more.
+    pub(super) fn want_no_more(&mut self, names: &[String], now: Instant) {
+        for name in names {
+            if let Some(queue) = self.queues.get_mut(name) {
+                // A queue may have come after the slot began to wait.
+                queue.wanting = queue.wanting.saturating_sub(1);
+                queue.look(now);
+            }
+        }
     }
 
     /// Adds an offer; one that is there already stays as it is.
@@ -91,7 +127,16 @@ impl Queues {
         let (queue, begun) = (queue.to_owned(), false);
         self.offers.insert(
             key,
-            Waiting { bytes, queue, place, deliveries: 0, begun, lost: 0, held: None },
+            Waiting {
+                bytes,
+                since: Instant::now(),
+                queue,
+                place,
+                deliveries: 0,
+                begun,
+                lost: 0,
+                held: None,
+            },
         );
     }
 
@@ -116,11 +161,16 @@ impl Queues {
         offer.begun = offer.deliveries == 1;
         offer.held = Some((until, token));
         self.leases.insert((until, key));
+        let mut seat_wait = Duration::ZERO;
         if let Some(queue) = self.queues.get_mut(&offer.queue) {
+            if offer.deliveries == 1 {
+                seat_wait = queue.starved.within(offer.since, now);
+            }
             queue.waiting.remove(&offer.place);
             queue.held += 1;
+            queue.look(now);
         }
-        Some(Handed { bytes: offer.bytes.clone(), deliveries: offer.deliveries, token })
+        Some(Handed { bytes: offer.bytes.clone(), deliveries: offer.deliveries, token, seat_wait })
     }
 
     /// Renews a lease; false once it is over or another's.
@@ -171,6 +221,7 @@ impl Queues {
                 Some((until, _)) => {
                     self.leases.remove(&(until, key));
                     queue.held -= 1;
+                    queue.look(Instant::now());
                 }
                 None => {
                     queue.waiting.remove(&offer.place);
@@ -211,6 +262,7 @@ impl Queues {
             self.leases.remove(&(until, key));
             if let Some(queue) = self.queues.get_mut(&offer.queue) {
                 queue.held -= 1;
+                queue.look(Instant::now());
                 queue.waiting.insert(offer.place, key);
             }
         }

@@ -136,6 +136,7 @@ pub struct NatsClaim {
     /// The server that handed the offer out again; empty the first time, when nobody asks.
     server: String,
     seat: tokio::sync::Mutex<Option<Seat>>,
+    seat_wait: Duration,
 }
 
 impl NatsClaim {
@@ -144,13 +145,15 @@ impl NatsClaim {
         message: Message,
         offer: Offer,
         seat: Option<Seat>,
+        seat_wait: Duration,
         lease: Lease,
     ) -> Self {
         let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
         let deliveries = Delivery::parse(reply).map_or(1, |delivery| delivery.count);
         let server = if deliveries > 1 { connection.server() } else { String::new() };
         let seat = tokio::sync::Mutex::new(seat);
-        Self { held: Held::new(connection, message, lease), offer, deliveries, server, seat }
+        let held = Held::new(connection, message, lease);
+        Self { held, offer, deliveries, server, seat, seat_wait }
     }
 
     /// A server that is started again knows leases without a heartbeat by when their messages were
@@ -184,6 +187,10 @@ impl Claim for NatsClaim {
 
     fn lease(&self) -> Lease {
         self.held.lease()
+    }
+
+    fn seat_wait(&self) -> Duration {
+        self.seat_wait
     }
 
     async fn is_decided(&self) -> Result<bool, Error> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_nats::Message;
 use futures::StreamExt;
+use protocol::Timestamp;
 use protocol::planted::{Bug, is_planted};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -59,6 +60,8 @@ pub(super) struct Taken {
     pub(super) message: Message,
     pub(super) lease: Lease,
     pub(super) seat: Option<Seat>,
+    /// How long the message waited for a seat while a slot here was free.
+    pub(super) seat_wait: Duration,
 }
 
 type Taker = oneshot::Sender<Handed>;
@@ -197,6 +200,7 @@ impl Clerk {
             }
             // Whoever waits no longer needs nothing pulled for it.
             self.takers.retain(|taker| !taker.is_closed());
+            self.seats.look(!self.takers.is_empty());
             self.pull().await;
         }
         debug!("a desk closes");
@@ -272,6 +276,20 @@ impl Clerk {
         }
     }
 
+    /// How long a message waited for a seat while a slot here was free.
+    fn seat_wait(&self, place: usize, message: &Message) -> Duration {
+        let limited = self.sources.get(place).and_then(|source| source.seats);
+        let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
+        // One that comes again was with another meanwhile, for a part that nobody here knows.
+        match (limited, Delivery::parse(reply).filter(|delivery| delivery.count == 1)) {
+            (Some(limited), Some(delivery)) => {
+                let waited = self.connection.now().since(Timestamp(delivery.stored_ms));
+                self.seats.missed(limited, Duration::from_millis(waited))
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
     async fn hand_out(&mut self, place: usize, message: Message, lease: Lease) {
         let seat = match self.sources.get(place).and_then(|source| source.seats) {
             None => None,
@@ -281,7 +299,8 @@ impl Clerk {
                 None => return give_back(&self.connection, &message).await,
             },
         };
-        self.pass_on(Taken { message, lease, seat }).await;
+        let seat_wait = self.seat_wait(place, &message);
+        self.pass_on(Taken { message, lease, seat, seat_wait }).await;
     }
 
     /// Hands a message to the first who still waits, or back.

@@ -146,11 +146,11 @@ impl NatsBus {
     pub(super) async fn take_offer(&self, queues: &[String]) -> Result<NatsClaim, Error> {
         let desk = self.counter(queues).await?;
         loop {
-            let Taken { message, lease, seat } = desk.take().await?;
+            let Taken { message, lease, seat, seat_wait } = desk.take().await?;
             match read_offer(&message) {
                 Ok(offer) => {
                     let connection = self.connection.clone();
-                    let claim = NatsClaim::new(connection, message, offer, seat, lease);
+                    let claim = NatsClaim::new(connection, message, offer, seat, seat_wait, lease);
                     claim.outlive_a_restart().await;
                     return Ok(claim);
                 }

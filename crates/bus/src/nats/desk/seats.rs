@@ -13,6 +13,7 @@ use crate::Error;
 use crate::lease::Lease;
 use crate::nats::connect::{Connection, unanswered};
 use crate::nats::direct::Found;
+use crate::starved::Starved;
 
 /// The right to run one attempt of a limited queue. Dropped, it goes back to its desk.
 #[derive(Debug)]
@@ -103,6 +104,7 @@ pub(super) struct Seats {
     connection: Connection,
     limited: Vec<Limited>,
     free: Vec<VecDeque<Seat>>,
+    starved: Vec<Starved>,
     home: mpsc::UnboundedSender<Seat>,
 }
 
@@ -113,7 +115,8 @@ impl Seats {
         home: mpsc::UnboundedSender<Seat>,
     ) -> Self {
         let free = limited.iter().map(|_| VecDeque::new()).collect();
-        Self { connection, limited, free, home }
+        let starved = limited.iter().map(|_| Starved::default()).collect();
+        Self { connection, limited, free, starved, home }
     }
 
     /// How often leases must be looked after.
@@ -137,6 +140,22 @@ impl Seats {
     /// Whether another seat is of use: one in hand is enough until it is taken.
     pub(super) fn wants_one(&self, limited: usize, takers: usize) -> bool {
         takers > 0 && self.free(limited) == 0
+    }
+
+    /// Takes note of where a seat is missed, when slots are free or none is.
+    pub(super) fn look(&mut self, slots: bool) {
+        let now = Instant::now();
+        for limited in 0..self.len() {
+            let missed = slots && self.free(limited) == 0;
+            self.starved[limited].note(missed, now);
+        }
+    }
+
+    /// How long a seat was missed during the last `waited`.
+    pub(super) fn missed(&self, limited: usize, waited: Duration) -> Duration {
+        let now = Instant::now();
+        now.checked_sub(waited)
+            .map_or(Duration::ZERO, |from| self.starved[limited].within(from, now))
     }
 
     /// A seat has come.
