@@ -109,6 +109,13 @@ sbom: (cargo-tool "cargo-cyclonedx" "0.5.9")
 cargo-tool NAME VERSION:
     test -x .tools/cargo/bin/{{ NAME }} || cargo install --quiet --locked --root .tools/cargo {{ NAME }}@{{ VERSION }}
 
+# Fetch what drives Chromium in the tests of the report into .tools/browser; Chromium itself is the system's.
+browser-tools:
+    mkdir -p .tools/browser
+    cp deploy/browser/package.json deploy/browser/package-lock.json .tools/browser/
+    npm ci --silent --no-audit --no-fund --ignore-scripts --prefix .tools/browser
+    @command -v chromium >/dev/null || echo "Chromium is missing, and its tests skip: apt-get install chromium"
+
 # All that a change must pass, cheapest first, whole fleets last.
 ci: fmt-check lint doc purity test sim chaos-short
 

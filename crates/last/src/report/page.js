@@ -49,7 +49,10 @@
   const setAll = (open) => folds().forEach((fold) => { fold.open = open; });
   document.getElementById("open").addEventListener("click", () => setAll(true));
   document.getElementById("close").addEventListener("click", () => setAll(false));
-  addEventListener("beforeprint", () => { if (bodies.length <= 300) setAll(true); });
+  const bad = bodies.filter((body) => body.dataset.status !== "completed");
+  addEventListener("beforeprint", () => bad.forEach((body) => {
+    body.querySelector("details").open = true;
+  }));
   addEventListener("hashchange", reveal);
   reveal();
 })();

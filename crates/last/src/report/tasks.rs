@@ -6,7 +6,7 @@ use alt::{Alt, TaskIndex};
 use protocol::{MissingFile, Outcome};
 use serde::Serialize;
 
-use super::outline::{Card, Outline, Row, Try};
+use super::outline::{Outline, Row, Try};
 use super::text::{Budget, Excerpt, cost, href};
 use super::{CARDS, TASKS};
 use crate::escape::{cut, visible};
@@ -48,6 +48,9 @@ pub(super) struct Failed {
     job: String,
     error: Excerpt,
     tries: Vec<Tried>,
+    /// How many other tasks of the job failed with the same error.
+    also: usize,
+    also_first: Vec<Link>,
     /// How many tasks were not finished because of it.
     blocked: usize,
     blocked_first: Vec<Link>,
@@ -174,42 +177,60 @@ impl<'a> Teller<'a> {
         Link { href: self.link(place), id: cut(&self.alt.file().tasks[place].id, ID_COLUMNS) }
     }
 
-    /// The first failures, and how many more there are.
+    /// The first failures, those of one job with one error together, and how many tasks that failed
+    /// are not told of.
     pub(super) fn failures(&self) -> (Vec<Failed>, usize) {
-        let bad = |row: &&Row| matches!(row.status, TaskStatus::Failed | TaskStatus::Timeout);
-        let all = self.outline.rows.iter().filter(bad).count();
-        let nothing = Card::default();
-        let told: Vec<Failed> = self
-            .outline
-            .rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| bad(row))
-            .take(FAILURES)
-            .map(|(place, row)| {
-                let card = self.outline.cards.get(&place).unwrap_or(&nothing);
-                let (blocked, first) = self.blocked(place);
-                Failed {
-                    link: self.to(place),
-                    status: row.status.name(),
-                    sign: row.status.sign(),
-                    job: visible(&self.alt.file().tasks[place].job),
-                    error: card.error.clone(),
-                    tries: card.attempts.iter().map(tried).collect(),
-                    blocked,
-                    blocked_first: first.into_iter().map(|place| self.to(place)).collect(),
+        let mut causes: Vec<Vec<usize>> = Vec::new();
+        let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut untold = 0;
+        for (place, row) in self.outline.rows.iter().enumerate() {
+            if !matches!(row.status, TaskStatus::Failed | TaskStatus::Timeout) {
+                continue;
+            }
+            let job = self.alt.file().tasks[place].job.as_str();
+            let Some(card) = self.outline.cards.get(&place) else {
+                untold += 1;
+                continue;
+            };
+            match known.get(&(job, card.error.text.as_str())) {
+                Some(cause) => causes[*cause].push(place),
+                None if causes.len() < FAILURES => {
+                    known.insert((job, &card.error.text), causes.len());
+                    causes.push(vec![place]);
                 }
-            })
-            .collect();
-        let more = all - told.len();
-        (told, more)
+                None => untold += 1,
+            }
+        }
+        (causes.iter().filter_map(|places| self.failed(places)).collect(), untold)
     }
 
-    /// How many tasks below `place` did not complete, and the first of them.
-    fn blocked(&self, place: usize) -> (usize, Vec<usize>) {
+    /// Tasks that failed of one cause.
+    fn failed(&self, places: &[usize]) -> Option<Failed> {
+        let (&first, others) = places.split_first()?;
+        let (row, card) = (self.outline.rows[first], self.outline.cards.get(&first)?);
+        let blocked = self.blocked(places);
+        let links = |places: &mut dyn Iterator<Item = usize>| {
+            places.take(NEIGHBOURS).map(|place| self.to(place)).collect::<Vec<_>>()
+        };
+        Some(Failed {
+            link: self.to(first),
+            status: row.status.name(),
+            sign: row.status.sign(),
+            job: visible(&self.alt.file().tasks[first].job),
+            error: card.error.clone(),
+            tries: card.attempts.iter().map(tried).collect(),
+            also: others.len(),
+            also_first: links(&mut others.iter().copied()),
+            blocked: blocked.len(),
+            blocked_first: links(&mut blocked.into_iter()),
+        })
+    }
+
+    /// The tasks below `places` that did not complete.
+    fn blocked(&self, places: &[usize]) -> BTreeSet<usize> {
         let mut seen = BTreeSet::new();
-        let start = u32::try_from(place).map(TaskIndex);
-        let mut open: Vec<TaskIndex> = start.into_iter().collect();
+        let index = |place: &usize| u32::try_from(*place).ok().map(TaskIndex);
+        let mut open: Vec<TaskIndex> = places.iter().filter_map(index).collect();
         while let Some(task) = open.pop() {
             for below in self.alt.graph().dependents(task) {
                 let row = self.outline.rows.get(below.get());
@@ -219,7 +240,7 @@ impl<'a> Teller<'a> {
                 }
             }
         }
-        (seen.len(), seen.into_iter().take(NEIGHBOURS).collect())
+        seen
     }
 
     /// The tasks that are told one by one, in the order of the file.

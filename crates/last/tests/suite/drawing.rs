@@ -6,6 +6,7 @@ use alt::Alt;
 use last::{Picture, TaskStatus};
 
 use crate::sample::{alt, assemble, release};
+use crate::shapes::{all, file, played};
 
 /// `tasks` tasks; each depends on what `before` says.
 fn graph(tasks: usize, before: impl Fn(usize) -> Vec<usize>) -> std::sync::Arc<Alt> {
@@ -62,6 +63,20 @@ fn a_large_graph_is_drawn_level_by_level() {
     insta::assert_snapshot!("folded_dot", picture.dot());
     insta::assert_snapshot!("folded_mermaid", picture.mermaid());
     insta::assert_snapshot!("folded_text", picture.text());
+}
+
+/// Pictures that people looked at; a change of them is to be looked at again.
+#[test]
+fn real_shapes_are_drawn_as_they_were_reviewed() {
+    for (name, tasks) in all() {
+        let (_, alt) = file(name, &tasks);
+        let (_, assembled) = played(&alt);
+        let svg = Picture::new(&alt, Some(&assembled.ends)).svg();
+        assert_eq!(svg, Picture::new(&alt, Some(&assembled.ends)).svg());
+        if ["diamond", "fan-1000", "layered", "map-reduce", "map-reduce-large"].contains(&name) {
+            insta::assert_snapshot!(format!("shape_{name}"), svg);
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test builds on must hold")]
 
 mod assembling;
+mod browsing;
 mod drawing;
 mod refusing;
 mod reporting;
@@ -10,3 +11,4 @@ mod reusing;
 mod sample;
 mod shapes;
 mod verifying;
+mod waiting;

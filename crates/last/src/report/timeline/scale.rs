@@ -105,7 +105,7 @@ impl Scale {
                     out,
                     "<rect x=\"{left}\" y=\"20\" width=\"{width}\" height=\"{}\" class=\"gap\">\
                      <title>nothing ran for {}</title></rect>\
-                     <text x=\"{middle}\" y=\"14\" text-anchor=\"middle\" class=\"soft-text\">⫽</text>",
+                     <text x=\"{middle}\" y=\"14\" text-anchor=\"middle\" class=\"soft-text\">//</text>",
                     bottom - 20,
                     duration(to - from)
                 );
