@@ -5,6 +5,7 @@
 //! [`reusable()`] tells what the next run need not compute, [`report()`] shows a run on one page.
 
 mod assemble;
+mod diff;
 mod digest;
 mod escape;
 mod facts;
@@ -22,6 +23,7 @@ mod summary;
 mod verify;
 
 pub use assemble::{AssembleError, Assembled, Promotion, assemble, refused};
+pub use diff::{Change, Diff, Side, Timing};
 pub use digest::FileDigest;
 pub use facts::{AttemptFacts, RefusedFacts, RunFacts, TaskEnd, TaskFacts};
 pub use model::{

@@ -113,9 +113,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// JSON text on one line: without the white space between its tokens if that breaks it.
 pub(crate) fn one_line(text: &str) -> Option<String> {
-    if !text.contains(['\n', '\r']) {
-        return None;
-    }
+    text.contains(['\n', '\r']).then(|| compact(text))
+}
+
+/// JSON text without the white space between its tokens.
+pub(crate) fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut quoted, mut escaped) = (false, false);
     for c in text.chars() {
@@ -129,7 +131,7 @@ pub(crate) fn one_line(text: &str) -> Option<String> {
             _ => {}
         }
     }
-    Some(out)
+    out
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod assembling;
 mod browsing;
+mod comparing;
 mod drawing;
 mod refusing;
 mod reporting;
