@@ -97,6 +97,7 @@ async fn work<B: Bus>(
     let settings = worker::Settings {
         id,
         slots: 2,
+        uploads: protocol::limits::UPLOADS.into(),
         queues: queues.into_keys().collect(),
         permissions: Permissions { allow_exec: true, allow_private_addresses: false },
         scratch,

@@ -148,6 +148,7 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
             let settings = worker::Settings {
                 id: name.parse().unwrap(),
                 slots,
+                uploads: protocol::limits::UPLOADS.into(),
                 queues: registry.catalogue().queues().into_keys().collect(),
                 permissions: Permissions::default(),
                 scratch: site.scratch.join(&name),

@@ -29,6 +29,8 @@ pub struct LocalSettings {
     pub out: PathBuf,
     /// Attempts that run at once, 1 or more.
     pub max_concurrent: usize,
+    /// Files of one attempt that are stored at once, 1 or more.
+    pub uploads: usize,
     /// What jobs may do.
     pub permissions: Permissions,
     /// Queues that the files to come may name, beside those of the jobs: the one worker serves all.
@@ -90,6 +92,7 @@ impl LocalFleet {
             worker::Settings {
                 id: WorkerId::local(),
                 slots: settings.max_concurrent,
+                uploads: settings.uploads,
                 queues: queues.into_iter().collect(),
                 permissions: settings.permissions,
                 scratch: scratch.path().to_owned(),

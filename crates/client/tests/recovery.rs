@@ -64,6 +64,7 @@ impl Rig {
         let settings = worker::Settings {
             id: name.parse::<WorkerId>().unwrap(),
             slots: 3,
+            uploads: protocol::limits::UPLOADS.into(),
             queues: self.registry.catalogue().queues().into_keys().collect(),
             permissions: Permissions::default(),
             scratch: self.folder.path().join(name),

@@ -88,6 +88,7 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
             let settings = worker::Settings {
                 id: name.parse::<WorkerId>().unwrap(),
                 slots: 4,
+                uploads: protocol::limits::UPLOADS.into(),
                 queues: registry.catalogue().queues().into_keys().collect(),
                 permissions: Permissions::default(),
                 scratch: folder.join(name),

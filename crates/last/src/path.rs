@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
 use alt::TaskIndex;
+use protocol::media_type;
 
 use crate::ArtifactType;
 
@@ -97,51 +98,16 @@ fn safe_component(text: &str) -> Option<String> {
 /// What kind of file a name promises, and its media type.
 #[must_use]
 pub fn artifact_kind(name: &str) -> (ArtifactType, &'static str) {
-    use ArtifactType::{Binary, File, Image, Json, Log, Text};
-    let extension = name.rsplit('/').next().and_then(|file| file.rsplit_once('.'));
-    let extension = extension.map_or_else(String::new, |(_, text)| text.to_ascii_lowercase());
-    match extension.as_str() {
-        "jpg" | "jpeg" => (Image, "image/jpeg"),
-        "png" => (Image, "image/png"),
-        "gif" => (Image, "image/gif"),
-        "webp" => (Image, "image/webp"),
-        "svg" => (Image, "image/svg+xml"),
-        "avif" => (Image, "image/avif"),
-        "bmp" => (Image, "image/bmp"),
-        "tif" | "tiff" => (Image, "image/tiff"),
-        "ico" => (Image, "image/vnd.microsoft.icon"),
-        "json" | "geojson" | "ipynb" => (Json, "application/json"),
-        "jsonl" | "ndjson" => (Json, "application/x-ndjson"),
-        "log" => (Log, "text/plain"),
-        "txt" | "text" | "srt" | "rst" | "tex" | "dot" | "mmd" | "toml" | "ini" | "rs" | "py"
-        | "go" | "c" | "h" | "cpp" | "java" | "sh" | "sql" | "ts" | "diff" | "patch" => {
-            (Text, "text/plain")
-        }
-        "md" | "markdown" => (Text, "text/markdown"),
-        "html" | "htm" => (Text, "text/html"),
-        "css" => (Text, "text/css"),
-        "js" | "mjs" => (Text, "text/javascript"),
-        "csv" => (Text, "text/csv"),
-        "tsv" => (Text, "text/tab-separated-values"),
-        "vtt" => (Text, "text/vtt"),
-        "xml" => (Text, "application/xml"),
-        "yaml" | "yml" => (Text, "application/yaml"),
-        "pdf" => (File, "application/pdf"),
-        "zip" => (Binary, "application/zip"),
-        "gz" | "tgz" => (Binary, "application/gzip"),
-        "tar" => (Binary, "application/x-tar"),
-        "zst" => (Binary, "application/zstd"),
-        "wasm" => (Binary, "application/wasm"),
-        "parquet" => (Binary, "application/vnd.apache.parquet"),
-        "sqlite" | "db" => (Binary, "application/vnd.sqlite3"),
-        "mp3" => (Binary, "audio/mpeg"),
-        "wav" => (Binary, "audio/wav"),
-        "ogg" => (Binary, "audio/ogg"),
-        "flac" => (Binary, "audio/flac"),
-        "mp4" => (Binary, "video/mp4"),
-        "webm" => (Binary, "video/webm"),
-        _ => (File, "application/octet-stream"),
-    }
+    let media = media_type(name);
+    let kind = match media.split_once('/').unwrap_or_default() {
+        ("image", _) => ArtifactType::Image,
+        (_, "json" | "x-ndjson") => ArtifactType::Json,
+        ("text", "plain") if name.to_ascii_lowercase().ends_with(".log") => ArtifactType::Log,
+        ("text", _) | (_, "xml" | "yaml") => ArtifactType::Text,
+        (_, "pdf" | "octet-stream") => ArtifactType::File,
+        _ => ArtifactType::Binary,
+    };
+    (kind, media)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod catalogue;
 pub mod codec;
 mod id;
 pub mod limits;
+mod media;
 mod message;
 pub mod planted;
 mod question;
@@ -15,6 +16,7 @@ mod verdict;
 
 pub use catalogue::{Catalogue, DEFAULT_QUEUE, JobPolicy};
 pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
+pub use media::media_type;
 pub use message::{
     AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, Quarantined,
     Reuse, RunRecord, RunStatus, RunningAttempt, Source, Started, Stored, Submission,

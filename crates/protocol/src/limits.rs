@@ -33,6 +33,11 @@ pub const LOG_LINE_BYTES: usize = 1024;
 pub const ARTIFACTS: usize = 1000;
 /// Bytes of an artifact's name: a path component on every common file system.
 pub const ARTIFACT_NAME_BYTES: usize = 255;
+/// Files of one attempt that are stored at once, unless told otherwise: a bucket is far, and one
+/// upload alone rarely fills the way to it.
+pub const UPLOADS: u16 = 4;
+/// The most of them: each holds a few parts of 8 MiB in memory.
+pub const UPLOADS_MAX: u16 = 64;
 /// Worker deaths an attempt may cost before its task fails with `worker_lost`.
 pub const LOST_WORKERS: u32 = 3;
 /// Worker deaths after which an attempt runs alone on its worker, so that its neighbours there are

@@ -75,6 +75,7 @@ async fn go(
             allow_private_addresses: arguments.allow_private_addresses
                 || settings.allow_private_addresses,
         },
+        uploads: settings.uploads.into(),
         queues: alt.file().tasks.iter().filter_map(|task| task.queue.clone()).collect(),
     };
     let out = local.out.clone();

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) max_concurrent: u16,
     /// Attempts that a worker runs at once.
     pub(crate) slots: u16,
+    /// Files of one attempt that are stored at once.
+    pub(crate) uploads: u16,
     pub(crate) allow_exec: bool,
     pub(crate) allow_private_addresses: bool,
     /// Whether the locale can show more than ASCII.
@@ -141,6 +143,12 @@ impl Settings {
             read.parsed("attempts at once in `run`", &concurrent, limits::SLOTS, parse::count)?;
         let slots =
             read.parsed("slots of a worker", &["RUNNER_SLOTS"], limits::SLOTS, parse::count)?;
+        let uploads = read.parsed(
+            "files stored at once",
+            &["RUNNER_UPLOADS"],
+            limits::UPLOADS,
+            parse::uploads,
+        )?;
         let health = read.parsed(
             "health address",
             &["RUNNER_HEALTH_ADDRESS"],
@@ -165,6 +173,7 @@ impl Settings {
             out,
             max_concurrent,
             slots,
+            uploads,
             allow_exec,
             allow_private_addresses,
             unicode: locale.is_none_or(|(_, locale)| {

@@ -10,13 +10,16 @@ pub(crate) fn of(key: &str) -> &'static str {
         Some("txt") => "text/plain; charset=utf-8",
         Some("dot") => "text/vnd.graphviz; charset=utf-8",
         Some("html") => "text/html; charset=utf-8",
+        Some("zip") => "application/zip",
+        Some("zst") => "application/zstd",
+        Some("gz") => "application/gzip",
         _ => "application/octet-stream",
     }
 }
 
-/// The same, as the store wants it.
-pub(crate) fn attributes(key: &str) -> Attributes {
-    Attributes::from_iter([(Attribute::ContentType, of(key))])
+/// A media type, as the store wants it.
+pub(crate) fn attributes(media: &'static str) -> Attributes {
+    Attributes::from_iter([(Attribute::ContentType, media)])
 }
 
 #[cfg(test)]
@@ -31,7 +34,10 @@ mod tests {
             ("summary.txt", "text/plain; charset=utf-8"),
             ("graph.dot", "text/vnd.graphviz; charset=utf-8"),
             ("report.html", "text/html; charset=utf-8"),
-            ("report.html.gz", "application/octet-stream"),
+            ("last.json.gz", "application/gzip"),
+            ("last.zip", "application/zip"),
+            ("last.tar.zst", "application/zstd"),
+            ("data", "application/octet-stream"),
             ("json", "application/octet-stream"),
             ("", "application/octet-stream"),
         ];

@@ -109,7 +109,7 @@ impl Store {
     /// [`Error::Key`], and what the store may say: [`Error::Denied`], [`Error::NoBucket`],
     /// [`Error::Unreachable`], [`Error::Failed`].
     pub async fn put(&self, key: &str, bytes: impl Into<Bytes> + Send) -> Result<(), Error> {
-        self.put_as(key, bytes.into(), PutMode::Overwrite).await.map(drop)
+        self.put_typed(key, bytes, content_type::of(key)).await
     }
 
     /// Stores `bytes` at `key`, whole or not at all, unless the key has an object already.
@@ -125,10 +125,29 @@ impl Store {
         key: &str,
         bytes: impl Into<Bytes> + Send,
     ) -> Result<Created, Error> {
-        self.put_as(key, bytes.into(), PutMode::Create).await
+        self.put_as(key, bytes.into(), content_type::of(key), PutMode::Create).await
     }
 
-    async fn put_as(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Created, Error> {
+    /// As [`Store::put`]; served as `media` where the store can, also from a copy.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub async fn put_typed(
+        &self,
+        key: &str,
+        bytes: impl Into<Bytes> + Send,
+        media: &'static str,
+    ) -> Result<(), Error> {
+        self.put_as(key, bytes.into(), media, PutMode::Overwrite).await.map(drop)
+    }
+
+    async fn put_as(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        media: &'static str,
+        mode: PutMode,
+    ) -> Result<Created, Error> {
         let target = path(key)?;
         let mut mode = match &*self.place {
             Place::Bucket(bucket) if bucket.unconditional.load(Ordering::Relaxed) => {
@@ -141,7 +160,7 @@ impl Store {
         loop {
             let options = PutOptions {
                 mode: mode.clone(),
-                attributes: self.attributes(key),
+                attributes: self.attributes(media),
                 ..PutOptions::default()
             };
             let put = self.objects.put_opts(&target, bytes.clone().into(), options);
@@ -262,10 +281,10 @@ impl Store {
     }
 
     /// Folders refuse attributes: what is read from a disk has its ending.
-    fn attributes(&self, key: &str) -> object_store::Attributes {
+    fn attributes(&self, media: &'static str) -> object_store::Attributes {
         match &*self.place {
             Place::Folder(_) => object_store::Attributes::new(),
-            Place::Bucket(_) | Place::Memory => content_type::attributes(key),
+            Place::Bucket(_) | Place::Memory => content_type::attributes(media),
         }
     }
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::{PutMode, PutMultipartOptions, WriteMultipart};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::digest::Hasher;
-use crate::{Created, Digest, Error, Store, limits, path};
+use crate::{Created, Digest, Error, Store, content_type, limits, path};
 
 /// A part of an upload: S3 wants 5 MiB or more, and at most 10,000 of them, so 78 GiB fit.
 const PART_BYTES: usize = 8 * 1024 * 1024;
@@ -32,7 +32,21 @@ impl Store {
     /// # Errors
     /// [`Error::File`] when the file cannot be read, else as [`Store::put`].
     pub async fn put_file(&self, key: &str, file: &Path) -> Result<Digest, Error> {
-        let (_, digest) = self.put_file_as(key, file, PART_BYTES, PutMode::Overwrite).await?;
+        self.put_file_typed(key, file, content_type::of(key)).await
+    }
+
+    /// As [`Store::put_file`]; served as `media` where the store can, also from a copy.
+    ///
+    /// # Errors
+    /// As [`Store::put_file`].
+    pub async fn put_file_typed(
+        &self,
+        key: &str,
+        file: &Path,
+        media: &'static str,
+    ) -> Result<Digest, Error> {
+        let how = (PART_BYTES, media, PutMode::Overwrite);
+        let (_, digest) = self.put_file_as(key, file, how).await?;
         Ok(digest)
     }
 
@@ -48,7 +62,8 @@ impl Store {
         if cfg!(feature = "sim") {
             return self.put_whole_file_new(key, file).await;
         }
-        self.put_file_as(key, file, CONDITIONAL_BYTES, PutMode::Create).await
+        let how = (CONDITIONAL_BYTES, content_type::of(key), PutMode::Create);
+        self.put_file_as(key, file, how).await
     }
 
     /// Without the threads that read files for a runtime: a simulated fleet has one.
@@ -57,7 +72,8 @@ impl Store {
         let bytes = std::fs::read(file).map_err(failed)?;
         let mut hasher = Hasher::default();
         hasher.update(&bytes);
-        Ok((self.put_as(key, bytes.into(), PutMode::Create).await?, hasher.finish()))
+        let media = content_type::of(key);
+        Ok((self.put_as(key, bytes.into(), media, PutMode::Create).await?, hasher.finish()))
     }
 
     /// One write if the file has at most `most` bytes, else parts.
@@ -65,34 +81,79 @@ impl Store {
         &self,
         key: &str,
         file: &Path,
-        most: usize,
-        mode: PutMode,
+        (most, media, mode): (usize, &'static str, PutMode),
     ) -> Result<(Created, Digest), Error> {
         path(key)?;
         let mut input = Input::open(file).await?;
         // One more tells whether there is more.
         let first = input.read(most + 1).await?;
         if first.len() <= most {
-            let created = self.put_as(key, first, mode).await?;
+            let created = self.put_as(key, first, media, mode).await?;
             return Ok((created, input.hasher.finish()));
         }
-        self.put_parts(key, first, &mut input).await?;
+        self.put_parts(key, media, first, &mut input).await?;
         Ok((Created::Stored, input.hasher.finish()))
     }
 
-    async fn put_parts(&self, key: &str, first: Bytes, input: &mut Input) -> Result<(), Error> {
+    async fn put_parts(
+        &self,
+        key: &str,
+        media: &'static str,
+        first: Bytes,
+        input: &mut Input,
+    ) -> Result<(), Error> {
+        let rest = futures::stream::try_unfold(input, |input| async {
+            let piece = input.read(PART_BYTES).await?;
+            Ok((!piece.is_empty()).then_some((piece, input)))
+        });
+        let first = futures::stream::once(std::future::ready(Ok(first)));
+        self.send(key, media, first.chain(rest)).await
+    }
+
+    /// Stores pieces at `key` as they come, whole or not at all, in place of whatever was there,
+    /// without holding more than a few parts of 8 MiB in memory: 78 GiB fit. When a piece fails,
+    /// nothing is stored.
+    ///
+    /// # Errors
+    /// The pieces', else as [`Store::put`].
+    pub async fn put_stream<E: From<Error>>(
+        &self,
+        key: &str,
+        pieces: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<(), E> {
+        path(key)?;
+        let mut pieces = std::pin::pin!(pieces);
+        let mut first = BytesMut::new();
+        while let Some(piece) = pieces.try_next().await? {
+            first.extend_from_slice(&piece);
+            if first.len() > PART_BYTES {
+                let first = futures::stream::once(std::future::ready(Ok(first.freeze())));
+                return self.send(key, content_type::of(key), first.chain(pieces)).await;
+            }
+        }
+        self.put(key, first.freeze()).await?;
+        Ok(())
+    }
+
+    /// Stores pieces in parts.
+    async fn send<E: From<Error>>(
+        &self,
+        key: &str,
+        media: &'static str,
+        pieces: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<(), E> {
         let target = path(key)?;
         let options = PutMultipartOptions {
-            attributes: self.attributes(key),
+            attributes: self.attributes(media),
             ..PutMultipartOptions::default()
         };
         let begin = self.objects.put_multipart_opts(&target, options);
         let upload = self.call(key, limits::ANSWER, begin).await?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-        match self.send(key, first, input, &mut upload).await {
+        match self.send_parts(key, pieces, &mut upload).await {
             Ok(()) => {
                 let limit = limits::sending(PART_BYTES * (PARTS + 1));
-                self.call(key, limit, upload.finish()).await.map(drop)
+                Ok(self.call(key, limit, upload.finish()).await.map(drop)?)
             }
             Err(error) => {
                 // Parts that nobody joins would be kept, and paid for, for ever.
@@ -102,22 +163,20 @@ impl Store {
         }
     }
 
-    async fn send(
+    async fn send_parts<E: From<Error>>(
         &self,
         key: &str,
-        first: Bytes,
-        input: &mut Input,
+        pieces: impl Stream<Item = Result<Bytes, E>>,
         upload: &mut WriteMultipart,
-    ) -> Result<(), Error> {
-        let mut next = first;
-        while !next.is_empty() {
-            while !next.is_empty() {
-                upload.put(next.split_to(PART_BYTES.min(next.len())));
+    ) -> Result<(), E> {
+        let mut pieces = std::pin::pin!(pieces);
+        while let Some(mut piece) = pieces.try_next().await? {
+            while !piece.is_empty() {
+                upload.put(piece.split_to(PART_BYTES.min(piece.len())));
                 // At most a few parts in flight: memory does not grow with the file.
                 let room = upload.wait_for_capacity(PARTS);
                 self.call(key, limits::sending(PART_BYTES * PARTS), room).await?;
             }
-            next = input.read(PART_BYTES).await?;
         }
         Ok(())
     }

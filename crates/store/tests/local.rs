@@ -1,7 +1,7 @@
 //! The store in a folder and in memory: the same calls, the same answers.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream};
 use store::{Access, ConditionalWrites, Created, Error, Store, sha256};
 use tempfile::TempDir;
 
@@ -42,6 +42,26 @@ async fn objects_are_put_read_copied_listed_and_forgotten() {
         store.forget("run").await.unwrap();
         let kept = [("kept/copy".to_owned(), 5), ("running".to_owned(), 5)];
         assert_eq!(entries(&store, "").await, kept, "{store:?}");
+    }
+}
+
+#[tokio::test]
+async fn pieces_are_stored_as_they_come_and_not_at_all_when_one_fails() {
+    const MIB: usize = 1 << 20;
+    let (stores, _folder) = stores();
+    for store in &stores {
+        for count in [0, 1, 7, 8, 9, 30] {
+            let content: Vec<u8> = (0_u8..=250).cycle().take(count * MIB + 3).collect();
+            let pieces = content.chunks(MIB).map(|piece| Ok::<_, Error>(piece.to_vec().into()));
+            store.put_stream("a/stream.bin", stream::iter(pieces)).await.unwrap();
+            assert!(store.get("a/stream.bin").await.unwrap() == content, "{count} in {store:?}");
+            let fault = || Error::Missing("gone".to_owned());
+            let pieces = content.chunks(MIB).map(|piece| Ok(piece.to_vec().into()));
+            let broken = stream::iter(pieces.chain([Err(fault())]));
+            let error = store.put_stream("a/broken.bin", broken).await.unwrap_err();
+            assert_eq!(error.to_string(), fault().to_string());
+            assert_eq!(store.head("a/broken.bin").await.unwrap(), None, "{count} in {store:?}");
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use alt::Json;
-use protocol::{ArtifactRecord, Body, MissingFile, Offer, limits};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use protocol::{ArtifactRecord, Body, MissingFile, Offer, limits, media_type};
 use serde::Deserialize;
 use store::{Store, key};
 
@@ -27,7 +28,13 @@ struct Named {
 }
 
 /// Stores the output and its files; the report is `Ok` unless that fails.
-pub(crate) async fn keep(store: &Store, offer: &Offer, scratch: &Path, output: Json) -> Report {
+/// `uploads` of them are on their way at once.
+pub(crate) async fn keep(
+    (store, uploads): (&Store, usize),
+    offer: &Offer,
+    scratch: &Path,
+    output: Json,
+) -> Report {
     let size = output.text().len();
     if size > limits::OUTPUT_BYTES {
         let most = limits::OUTPUT_BYTES;
@@ -35,14 +42,14 @@ pub(crate) async fn keep(store: &Store, offer: &Offer, scratch: &Path, output: J
         return Report::failed(message, false);
     }
     let folder = key::attempt_folder(&offer.run.to_string(), offer.task.0, offer.attempt.get());
-    match keep_all(store, &folder, scratch, output).await {
+    match keep_all((store, uploads), &folder, scratch, output).await {
         Ok(kept) => Report::Ok(kept),
         Err(error) => Report::failed(format!("the output could not be stored: {error}"), true),
     }
 }
 
 async fn keep_all(
-    store: &Store,
+    (store, uploads): (&Store, usize),
     folder: &str,
     scratch: &Path,
     output: Json,
@@ -51,20 +58,24 @@ async fn keep_all(
     let text = output.text();
     let names_any = text.contains("\"files\"") || text.contains("\"text\"");
     let named: Named = names_any.then(|| output.read().ok()).flatten().unwrap_or_default();
-    let mut shelf =
-        Shelf { store, folder, records: Vec::new(), missing: Vec::new(), taken: BTreeSet::new() };
+    let mut shelf = Shelf::default();
     if let serde_json::Value::Array(files) = &named.files {
-        for file in files {
-            shelf.keep_file(scratch, file).await?;
-        }
+        files.iter().for_each(|file| shelf.name(scratch, file));
     }
     if let serde_json::Value::String(text) = &named.text
         && !text.trim().is_empty()
         && shelf.take(TEXT_NAME).is_ok()
     {
-        shelf.keep_bytes(TEXT_NAME, text.clone().into_bytes()).await?;
+        shelf.named.push((TEXT_NAME.to_owned(), Content::Text(text.clone())));
     }
-    let Shelf { records, missing, .. } = shelf;
+    let Shelf { named, missing, .. } = shelf;
+    let uploading = named.into_iter().enumerate().map(|(number, (name, content))| {
+        // Numbered, so that no name is ever a key.
+        let key = format!("{folder}/{number}");
+        async move { upload(store, key, name, content).await }
+    });
+    let records = stream::iter(uploading.collect::<Vec<_>>()).buffered(uploads.max(1));
+    let records = records.try_collect().await?;
     let output = if output.text().len() > limits::INLINE_OUTPUT_BYTES {
         let key = format!("{folder}/output");
         let text = output.text().to_owned();
@@ -77,59 +88,63 @@ async fn keep_all(
     Ok(Kept { output, artifacts: records, missing })
 }
 
-/// The artifacts of one attempt as they are stored.
-struct Shelf<'a> {
-    store: &'a Store,
-    folder: &'a str,
-    records: Vec<ArtifactRecord>,
+/// Stores an artifact, to be served as what its name promises.
+async fn upload(
+    store: &Store,
+    key: String,
+    name: String,
+    content: Content,
+) -> Result<ArtifactRecord, store::Error> {
+    let media = media_type(&name);
+    let (size, sha256) = match content {
+        Content::File(path) => {
+            let digest = store.put_file_typed(&key, &path, media).await?;
+            (digest.size, digest.sha256)
+        }
+        Content::Text(text) => {
+            let told = (text.len() as u64, store::sha256(text.as_bytes()));
+            store.put_typed(&key, text, media).await?;
+            told
+        }
+    };
+    Ok(ArtifactRecord { name, key, size, sha256 })
+}
+
+/// What becomes an artifact.
+enum Content {
+    File(PathBuf),
+    Text(String),
+}
+
+/// The artifacts of one attempt, named and to be stored.
+#[derive(Default)]
+struct Shelf {
+    named: Vec<(String, Content)>,
     missing: Vec<MissingFile>,
     /// In lower case: some file systems hold `a` and `A` for one name.
     taken: BTreeSet<String>,
 }
 
-impl Shelf<'_> {
+impl Shelf {
     fn take(&mut self, name: &str) -> Result<(), &'static str> {
-        if self.records.len() >= limits::ARTIFACTS {
+        if self.named.len() >= limits::ARTIFACTS {
             return Err("too many files");
         }
         if self.taken.insert(name.to_lowercase()) { Ok(()) } else { Err("the name is taken") }
     }
 
-    /// Where artifact number `records.len()` goes: numbered, so that no name is ever a key.
-    fn next_key(&self) -> String {
-        format!("{}/{}", self.folder, self.records.len())
-    }
-
-    async fn keep_file(
-        &mut self,
-        scratch: &Path,
-        named: &serde_json::Value,
-    ) -> Result<(), store::Error> {
+    fn name(&mut self, scratch: &Path, named: &serde_json::Value) {
         let Some(named) = named.as_str() else {
             self.miss(named.to_string(), "not a path");
-            return Ok(());
+            return;
         };
         match locate(scratch, named) {
             Err(reason) => self.miss(named.to_owned(), reason),
             Ok((name, path)) => match self.take(&name) {
                 Err(reason) => self.miss(named.to_owned(), reason),
-                Ok(()) => {
-                    let key = self.next_key();
-                    let digest = self.store.put_file(&key, &path).await?;
-                    let (size, sha256) = (digest.size, digest.sha256);
-                    self.records.push(ArtifactRecord { name, key, size, sha256 });
-                }
+                Ok(()) => self.named.push((name, Content::File(path))),
             },
         }
-        Ok(())
-    }
-
-    async fn keep_bytes(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), store::Error> {
-        let key = self.next_key();
-        let (size, sha256) = (bytes.len() as u64, store::sha256(&bytes));
-        self.store.put(&key, bytes).await?;
-        self.records.push(ArtifactRecord { name: name.to_owned(), key, size, sha256 });
-        Ok(())
     }
 
     fn miss(&mut self, path: String, reason: &str) {

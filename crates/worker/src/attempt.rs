@@ -261,7 +261,10 @@ async fn run_job<B: Bus>(
     let log = context.log_handle();
     let report =
         match supervise(declaration, parameters, context, stop, &bench.leaving, limit).await {
-            Ok(output) => artifacts::keep(&bench.store, offer, scratch, output).await,
+            Ok(output) => {
+                let store = (&bench.store, bench.settings.uploads);
+                artifacts::keep(store, offer, scratch, output).await
+            }
             Err(report) => report,
         };
     (report, log.take())

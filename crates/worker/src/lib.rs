@@ -40,6 +40,8 @@ pub struct Settings {
     pub id: WorkerId,
     /// Attempts it runs at once, 1 or more.
     pub slots: usize,
+    /// Files of one attempt that it stores at once, 1 or more.
+    pub uploads: usize,
     /// Queues it takes offers from.
     pub queues: Vec<String>,
     /// What its jobs may do.

@@ -10,7 +10,7 @@ use alt::Priority;
 use client::{LocalFleet, LocalSettings, Request};
 use job::{Context, Error, Permissions, Registry, job};
 use last::LastFile;
-use protocol::{Catalogue, Counts, RunId};
+use protocol::{Catalogue, Counts, RunId, limits};
 use serde::Deserialize;
 
 /// How many attempts of one job run now, and the most there ever were.
@@ -133,6 +133,7 @@ pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
         out: out.to_owned(),
         max_concurrent: slots,
         permissions: Permissions::default(),
+        uploads: limits::UPLOADS.into(),
         queues: BTreeSet::from(["elsewhere".to_owned()]),
     };
     LocalFleet::start(Arc::new(registry), settings).unwrap()

@@ -36,6 +36,7 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
     let settings = worker::Settings {
         id: arguments.id.clone().map_or_else(name, Ok)?,
         slots: arguments.slots.unwrap_or(settings.slots).into(),
+        uploads: settings.uploads.into(),
         queues: queues.keys().cloned().collect(),
         permissions: Permissions {
             allow_exec: arguments.allow_exec || settings.allow_exec,

@@ -19,6 +19,13 @@ pub(super) fn count(name: &str, text: &str) -> Result<u16, Failure> {
     })
 }
 
+pub(super) fn uploads(name: &str, text: &str) -> Result<u16, Failure> {
+    let number = text.trim().parse().ok();
+    number.filter(|number| (1..=limits::UPLOADS_MAX).contains(number)).ok_or_else(|| {
+        refused(name, text, format!("use a whole number from 1 to {}", limits::UPLOADS_MAX))
+    })
+}
+
 pub(super) fn lease(name: &str, text: &str) -> Result<u64, Failure> {
     let number = text.trim().parse().ok().filter(|number| LEASE_SECONDS.contains(number));
     number.ok_or_else(|| {

@@ -139,11 +139,22 @@ async fn objects_are_served_with_the_type_of_their_ending() {
     store.put("last.json", "{}").await.unwrap();
     store.put_file("large.html", &file).await.unwrap();
     store.copy("last.json", "copy.json").await.unwrap();
+    // As artifacts are: under a number first, and served by their names from the copy.
+    store.put_typed("attempt/0", "x", "text/csv").await.unwrap();
+    store.put_file_typed("attempt/1", &file, "image/png").await.unwrap();
+    store.copy("attempt/0", "table.csv").await.unwrap();
+    store.copy("attempt/1", "picture.png").await.unwrap();
+    let pieces = (0..20).map(|_| Ok::<_, store::Error>(vec![7; 1 << 20].into()));
+    store.put_stream("last.zip", futures::stream::iter(pieces)).await.unwrap();
+    assert_eq!(store.head("last.zip").await.unwrap(), Some(20 << 20));
     let client = s3(&weed);
     for (key, expected) in [
         ("last.json", "application/json"),
         ("large.html", "text/html; charset=utf-8"),
         ("copy.json", "application/json"),
+        ("table.csv", "text/csv"),
+        ("picture.png", "image/png"),
+        ("last.zip", "application/zip"),
     ] {
         let found = object_store::ObjectStoreExt::get(&client, &key.into()).await.unwrap();
         let found = found.attributes.get(&object_store::Attribute::ContentType).unwrap().as_ref();
