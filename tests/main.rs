@@ -1,6 +1,7 @@
 //! One module per promise of the README.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
+mod bundle;
 mod door;
 mod fleet;
 mod fuzz;

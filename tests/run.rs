@@ -34,7 +34,17 @@ fn a_run_leaves_exactly_what_the_readme_lists_and_it_verifies() {
         files.iter().map(|file| file.strip_prefix(&format!("{folder}/")).unwrap()).collect();
     let (artifacts, beside): (Vec<_>, Vec<_>) =
         names.into_iter().partition(|name| name.starts_with("artifacts/"));
-    assert_eq!(beside, ["alt.json", "graph.dot", "graph.svg", "last.json", "summary.txt"]);
+    let expected = [
+        "alt.json",
+        "graph.dot",
+        "graph.svg",
+        "last.json",
+        "last.zip",
+        "manifest.json",
+        "report.html",
+        "summary.txt",
+    ];
+    assert_eq!(beside, expected);
     assert_eq!(artifacts.len(), 1, "{artifacts:?}");
     let text = std::fs::read_to_string(door.path(&format!("out/{folder}/{}", artifacts[0])));
     assert_eq!(text.unwrap(), "Hello, Ada! Hello, Alan!\n23 letters in all.\n");

@@ -80,6 +80,8 @@ async fn coordinate<B: Bus>(
         report_every: Duration::from_millis(50),
         window: limits::WINDOW,
         metrics: coordinator::Metrics::default(),
+        last: Default::default(),
+        signing_key: None,
     };
     coordinator::coordinate(bus, store, settings, shutdown).await.unwrap();
 }

@@ -141,6 +141,8 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
                 report_every: Duration::from_secs(1),
                 window: site.window,
                 metrics: coordinator::Metrics::default(),
+                last: alt::LastOptions::default(),
+                signing_key: None,
             };
             let _ = coordinator::coordinate(bus, site.store(), settings, shutdown).await;
         }

@@ -109,6 +109,8 @@ struct Seen {
     executions: BTreeMap<(u32, u32), Vec<Execution>>,
     /// The digest of each `last.json` that was stored.
     lasts: BTreeMap<String, String>,
+    /// The digest of everything else in the folder of the LAST: manifest, archive, texts.
+    beside: BTreeMap<String, String>,
 }
 
 /// A verdict.
@@ -246,13 +248,22 @@ impl Oracle {
 
     fn take_object(&mut self, key: &str, bytes: &[u8]) {
         let mut words = key.rsplit('/');
-        let (Some("last.json"), Some(Ok(run))) =
-            (words.next(), words.next().map(str::parse::<RunId>))
+        let (Some(name), Some(Ok(run))) = (words.next(), words.next().map(str::parse::<RunId>))
         else {
             return;
         };
         let digest = store::sha256(bytes);
         let seen = self.runs.entry(run).or_default();
+        if name != "last.json" {
+            match seen.beside.insert(key.to_owned(), digest.clone()) {
+                Some(before) if before != digest => {
+                    self.refuse(8, format!("{key} was {before} and is {digest}"));
+                }
+                Some(_) => crate::rare::reach("a file beside a LAST was stored twice"),
+                None => {}
+            }
+            return;
+        }
         match seen.lasts.insert(key.to_owned(), digest.clone()) {
             Some(before) if before != digest => {
                 self.refuse(8, format!("{key} was {before} and is {digest}"));

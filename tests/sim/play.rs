@@ -175,7 +175,7 @@ enum Later {
 fn submission(run: RunId, file: &str) -> Submission {
     let alt = Source::Inline(file.as_bytes().to_vec().into());
     let (priority, mode, persona, reuse) = (alt::Priority::Medium, None, None, None);
-    Submission { run, alt, priority, mode, persona, reuse }
+    Submission { run, alt, priority, mode, persona, reuse, last: alt::LastOptions::default() }
 }
 
 /// Submits until there is an answer; none when it was refused for good.

@@ -52,6 +52,7 @@ pub(crate) const ALL: &[&str] = &[
     "a submission was refused, its key was used for another",
     "an end was stored by a second coordinator",
     "a LAST was stored twice with the same bytes",
+    "a file beside a LAST was stored twice",
     "a limit was reached",
     "a seat was handed out again",
     "a worker handed back what it ran",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Json;
+use crate::{Json, LastOptions};
 
 /// The place of a task in its file, from 0. On the wire a task is this number, never its text id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,6 +77,8 @@ pub struct AltFile {
     pub expected_completion_time: Option<u32>,
     /// The author's own object, copied to the LAST.
     pub metadata: Option<Json>,
+    /// What its author wants of the LAST.
+    pub last: LastOptions,
     /// In file order. [`TaskIndex`] counts here.
     pub tasks: Vec<Task>,
 }

@@ -46,9 +46,51 @@ struct AltSchema {
     expected_completion_time: Option<u32>,
     /// The author's own data, copied to the LAST.
     metadata: Option<BTreeMap<String, Value>>,
+    /// What its author wants of the LAST; settings and flags of the program go before it.
+    last: Option<LastSchema>,
     /// The work, in any order.
     #[schemars(length(max = 1_000_000))]
     tasks: Vec<TaskSchema>,
+}
+
+/// What a LAST is to hold, and what is to lie beside it.
+#[derive(JsonSchema)]
+#[schemars(rename = "LastOptions")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct LastSchema {
+    /// `report.html`; true if absent.
+    html: Option<bool>,
+    /// `graph.svg` and `graph.dot`; true if absent.
+    graph: Option<bool>,
+    /// The files that tasks left; true if absent.
+    artifacts: Option<bool>,
+    /// Everything in one file: true is `zip`, and `zip` if absent.
+    archive: Option<ArchiveSchema>,
+    /// `last.json.gz` in place of `last.json`; false if absent.
+    compression: Option<bool>,
+}
+
+/// Which archives are made.
+#[derive(JsonSchema)]
+#[schemars(rename = "Archive", untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ArchiveSchema {
+    /// Whether there is one.
+    Switch(bool),
+    /// Which.
+    Word(ArchiveWordSchema),
+}
+
+/// An archive.
+#[derive(JsonSchema)]
+#[schemars(rename = "ArchiveWord", rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ArchiveWordSchema {
+    Off,
+    Zip,
+    #[schemars(rename = "tar.zst")]
+    TarZst,
+    Both,
 }
 
 /// One step of the work.

@@ -1,6 +1,7 @@
 //! The file as its author meant it: every field read, typed and bounded; links not yet followed.
 
 mod job;
+mod last;
 mod reader;
 mod task;
 
@@ -13,7 +14,7 @@ use self::reader::{Owner, Reader, shorten};
 use crate::diagnostic::{Diagnostic, Findings, quote};
 use crate::model::{AltFile, Mode, Priority, Task};
 use crate::value::{Field, Kind, fields, items};
-use crate::{Check, Code, Json, limits};
+use crate::{Check, Code, Json, LastOptions, limits};
 
 const FILE_FIELDS: &[&str] = &[
     "$schema",
@@ -29,6 +30,7 @@ const FILE_FIELDS: &[&str] = &[
     "tags",
     "expected_completion_time",
     "metadata",
+    "last",
     "tasks",
 ];
 
@@ -113,6 +115,7 @@ fn read_head<'a>(reader: &mut Reader<'a, '_>, fields: &[Field<'a>], check: &Chec
         tags: Vec::new(),
         expected_completion_time: None,
         metadata: None,
+        last: LastOptions::default(),
         tasks: Vec::new(),
     };
     for field in fields {
@@ -169,6 +172,7 @@ fn read_field<'a>(
             let metadata = reader.object(owner, field, limits::METADATA_BYTES);
             file.metadata = metadata.map(|raw| Json::from_raw(raw.to_owned()));
         }
+        "last" => file.last = last::read(reader, field, check),
         "tasks" | "$schema" => {}
         _ => unknown(reader, owner, field, FILE_FIELDS, check),
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use alt::{Json, Priority, TaskIndex};
+use alt::{Json, LastOptions, Priority, TaskIndex};
 use protocol::{
     Answer, Attempt, AttemptKey, Cancellation, Counts, End, Epoch, Heartbeat, Offer, Outcome,
     Question, RunId, RunRecord, Source, Started, Submission, Timestamp, Verdict,
@@ -65,7 +65,8 @@ async fn never<T>(what: &str, future: impl Future<Output = T>) {
 
 fn submission(run: RunId) -> Submission {
     let alt = Source::Inline("{}".into());
-    Submission { run, alt, priority: Priority::Medium, mode: None, persona: None, reuse: None }
+    let (priority, last) = (Priority::Medium, LastOptions::default());
+    Submission { run, alt, priority, mode: None, persona: None, reuse: None, last }
 }
 
 fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -> Offer {

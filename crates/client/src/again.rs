@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alt::{Alt, Check, TaskIndex};
+use alt::{Alt, Check, LastOptions, TaskIndex};
 use protocol::{End, Reuse, RunId, RunStatus};
 use store::Store;
 
@@ -114,6 +114,7 @@ impl Again {
                 last_sha256: end.last_sha256.clone(),
                 again,
             }),
+            last: LastOptions::default(),
             file,
         };
         Ok(Self { request, alt, reused })

@@ -4,7 +4,10 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use last::{FileDigest, LastFile, Problem, Verified};
+use last::{
+    ArchiveForm, FileDigest, GZIP_ENDING, LastFile, MANIFEST_FILE, Papers, Problem, SIGNATURE_FILE,
+    Verified,
+};
 use protocol::End;
 use sha2::{Digest as _, Sha256};
 use store::Store;
@@ -36,6 +39,14 @@ pub enum FetchError {
         /// What is wrong.
         error: last::ReadError,
     },
+    /// It cannot be unpacked.
+    #[error("`{key}` cannot be unpacked: {error}")]
+    Packed {
+        /// Its key.
+        key: String,
+        /// Why.
+        error: std::io::Error,
+    },
     /// A key in the folder of the LAST that would lead out of the folder here.
     #[error("`{0}` cannot be a file here")]
     Path(String),
@@ -52,7 +63,7 @@ pub enum FetchError {
 /// A LAST and its bytes.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// As stored.
+    /// The text of `last.json`, whether it is stored compressed or not.
     pub bytes: Bytes,
     /// As read.
     pub last: LastFile,
@@ -76,6 +87,12 @@ pub async fn fetch_last(store: &Store, end: &End) -> Result<Fetched, FetchError>
         let expected = end.last_sha256.clone();
         return Err(FetchError::Changed { key: key.clone(), found, expected });
     }
+    let bytes = if key.ends_with(GZIP_ENDING) {
+        let unpacked = last::gunzip(bytes.into());
+        unpacked.map_err(|error| FetchError::Packed { key: key.clone(), error })?.into()
+    } else {
+        bytes
+    };
     let last =
         last::read(&bytes).map_err(|error| FetchError::Unreadable { key: key.clone(), error })?;
     Ok(Fetched { bytes, last })
@@ -92,10 +109,14 @@ pub async fn verify_stored(
     let Fetched { bytes, last } = fetch_last(store, end).await?;
     drop(last);
     let (store, folder) = (store.clone(), folder_of(end).to_owned());
+    let papers = Papers {
+        manifest: get_if_there(&store, &format!("{folder}/{MANIFEST_FILE}")).await?,
+        signature: get_if_there(&store, &format!("{folder}/{SIGNATURE_FILE}")).await?,
+    };
     let runtime = tokio::runtime::Handle::current();
     // The files are asked for one by one, from within a loop that does not wait.
     let verifying = tokio::task::spawn_blocking(move || {
-        last::verify_last(&bytes, &mut |path| {
+        last::verify_bundle(&bytes, &papers, &mut |path| {
             let digest = runtime.block_on(digest(&store, &format!("{folder}/{path}")));
             digest.map_err(|error| match error {
                 store::Error::Missing(_) => "is missing".to_owned(),
@@ -109,6 +130,14 @@ pub async fn verify_stored(
         .unwrap_or_else(|fault| Err(vec![Problem { place: place(), message: fault.to_string() }])))
 }
 
+async fn get_if_there(store: &Store, key: &str) -> Result<Option<Vec<u8>>, FetchError> {
+    match store.get(key).await {
+        Ok(text) => Ok(Some(text.into())),
+        Err(store::Error::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 async fn digest(store: &Store, key: &str) -> Result<FileDigest, store::Error> {
     let mut pieces = store.stream(key).await?;
     let (mut hash, mut size) = (Sha256::new(), 0_u64);
@@ -120,8 +149,9 @@ async fn digest(store: &Store, key: &str) -> Result<FileDigest, store::Error> {
     Ok(FileDigest { size, sha256 })
 }
 
-/// Brings everything in the folder of the LAST that `end` names into `folder`, which is made;
-/// returns how many files that were. `last.json` comes last: where it is, the others are.
+/// Brings everything in the folder of the LAST that `end` names into `folder`, which is made, but
+/// the archives, which hold the same once more; returns how many files that were. `last.json` comes
+/// last: where it is, the others are.
 ///
 /// # Errors
 /// [`FetchError`]; what was brought until then stays.
@@ -129,7 +159,10 @@ pub async fn fetch_all(store: &Store, end: &End, folder: &Path) -> Result<usize,
     let from = folder_of(end);
     let mut count = 0;
     let files = store.list(from)?.map_err(FetchError::from).try_filter_map(|entry| {
-        let is_file = entry.key != end.last_key;
+        let inside = entry.key.strip_prefix(from).unwrap_or_default();
+        let is_archive =
+            ArchiveForm::ALL.iter().any(|form| inside.strip_prefix('/') == Some(form.file_name()));
+        let is_file = entry.key != end.last_key && !is_archive;
         std::future::ready(Ok(is_file.then_some(entry.key)))
     });
     let files: Vec<String> = files.try_collect().await?;

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alt::LastOptions;
 use bus::local::LocalBus;
 use job::{Permissions, Registry};
+use last::SigningKey;
 use protocol::{WorkerId, limits};
 use store::Store;
 use tokio::task::JoinHandle;
@@ -35,6 +37,10 @@ pub struct LocalSettings {
     pub permissions: Permissions,
     /// Queues that the files to come may name, beside those of the jobs: the one worker serves all.
     pub queues: BTreeSet<String>,
+    /// What bundles hold; goes before what the file says.
+    pub last: LastOptions,
+    /// Signs the manifest of each bundle, if there is one.
+    pub signing_key: Option<SigningKey>,
 }
 
 /// Why a local fleet could not start.
@@ -82,6 +88,8 @@ impl LocalFleet {
                 report_every: REPORT,
                 window: limits::WINDOW,
                 metrics: coordinator::Metrics::default(),
+                last: settings.last,
+                signing_key: settings.signing_key,
             },
             shutdown.clone(),
         );

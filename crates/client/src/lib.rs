@@ -1,6 +1,7 @@
 //! What a door may call: submit, find, watch, cancel, fetch, retry; and the whole fleet in this process.
 
 mod again;
+mod download;
 mod fetch;
 mod find;
 mod fleet;
@@ -14,6 +15,7 @@ use protocol::{Answer, Cancellation, End, Heartbeat, Question, RunId, RunRecord,
 use tokio::time::{Duration, timeout_at};
 
 pub use again::{Again, AgainError, Selection};
+pub use download::{DownloadError, download};
 pub use fetch::{FetchError, Fetched, fetch_all, fetch_last, folder_of, verify_stored};
 pub use find::{FindError, short};
 pub use fleet::{LocalFleet, LocalSettings, StartError};

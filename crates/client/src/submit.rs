@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alt::{Mode, Priority};
+use alt::{LastOptions, Mode, Priority};
 use bus::{Accepted, Bus};
 use bytes::Bytes;
 use protocol::{Reuse, RunId, Source, Submission, limits};
@@ -34,6 +34,8 @@ pub struct Request {
     pub persona: Option<String>,
     /// What is taken over from an earlier run.
     pub reuse: Option<Reuse>,
+    /// What is wanted of the LAST.
+    pub last: LastOptions,
 }
 
 /// Why nothing was submitted, or perhaps something was.
@@ -69,13 +71,13 @@ impl<B: Bus> Client<B> {
     /// [`bus::Error::Unknown`] when no answer came in 30 s: the run may exist, and submitting the
     /// same request again is safe.
     pub async fn submit(&self, store: &Store, request: Request) -> Result<Accepted, SubmitError> {
-        let Request { run, file, priority, mode, persona, reuse } = request;
+        let Request { run, file, priority, mode, persona, reuse, last } = request;
         let alt = if file.len() > limits::INLINE_ALT_BYTES {
             keep(store, file).await?
         } else {
             Source::Inline(file)
         };
-        let submission = Submission { run, alt, priority, mode, persona, reuse };
+        let submission = Submission { run, alt, priority, mode, persona, reuse, last };
         let patience = Instant::now() + PATIENCE;
         let mut tries = 0_u32;
         loop {

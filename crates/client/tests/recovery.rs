@@ -55,6 +55,8 @@ impl Rig {
             report_every: Duration::from_millis(10),
             window: limits::WINDOW,
             metrics: coordinator::Metrics::default(),
+            last: alt::LastOptions::default(),
+            signing_key: None,
         };
         let (bus, store) = (self.bus.clone(), self.store.clone());
         tokio::spawn(coordinator::coordinate(bus, store, settings, CancellationToken::new()))
@@ -89,7 +91,8 @@ impl Rig {
         let alt = json!({"id": "r", "title": "r", "tasks": tasks}).to_string();
         let run = RunId::new();
         let (file, priority) = (alt.into(), Priority::Medium);
-        let request = Request { run, file, priority, mode: None, persona: None, reuse: None };
+        let last = alt::LastOptions::default();
+        let request = Request { run, file, priority, mode: None, persona: None, reuse: None, last };
         Client::new(self.bus.clone()).submit(&self.store, request).await.unwrap();
         run
     }

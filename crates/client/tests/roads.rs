@@ -77,6 +77,8 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
         report_every: Duration::from_millis(100),
         window: limits::WINDOW,
         metrics: coordinator::Metrics::default(),
+        last: alt::LastOptions::default(),
+        signing_key: None,
     };
     let coordinating =
         coordinator::coordinate(bus.clone(), store.clone(), settings, shutdown.clone());
@@ -101,7 +103,8 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
         .into();
     let run = RunId::new();
     let (file, priority) = (file().into(), Priority::Medium);
-    let request = Request { run, file, priority, mode: None, persona: None, reuse: None };
+    let last = alt::LastOptions::default();
+    let request = Request { run, file, priority, mode: None, persona: None, reuse: None, last };
     Client::new(bus.clone()).submit(&store, request).await.unwrap();
     let end = timeout(Duration::from_secs(30), bus.ended(run)).await.unwrap().unwrap();
     let path = store.locate(&end.last_key);

@@ -17,9 +17,10 @@ use tokio::time::{interval, sleep};
 use tracing::{debug, error, info, warn};
 
 use crate::aside::aside;
+use crate::bundle::Wanted;
 use crate::dispatch::{self, Orders};
 use crate::kept::Kept;
-use crate::{Desk, Error, answers, finish, refuse, reuse};
+use crate::{Desk, Error, answers, finish, make, refuse, reuse};
 
 /// Tasks of a run whose LAST takes its time: meanwhile the lists say that all of them are decided.
 const LONG_TO_TELL: usize = 1_000;
@@ -86,7 +87,9 @@ pub(crate) async fn conduct<B: Bus>(
     let Conductor { engine, kept, cancelled, .. } = conductor;
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
-    let end = finish::finish(desk, engine, finish::Facts { kept, cancelled, reused, file }).await?;
+    let wanted = Wanted::of(submission.last, desk.settings.last, alt.file().last);
+    let facts = make::Facts { kept, cancelled, reused, file, wanted };
+    let end = finish::finish(desk, engine, facts).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
     // must be stored.
     let record = RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record };

@@ -7,11 +7,13 @@
 
 mod answers;
 mod aside;
+mod bundle;
 mod conduct;
 mod dispatch;
 mod facts;
 mod finish;
 mod kept;
+mod make;
 mod metrics;
 mod refuse;
 mod reuse;
@@ -22,9 +24,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alt::LastOptions;
 use bus::{Bus, RunClaim};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use last::SigningKey;
 use protocol::{Catalogue, limits};
 use store::Store;
 use tokio::task::JoinSet;
@@ -50,6 +54,11 @@ pub struct Settings {
     pub window: u32,
     /// What it counts.
     pub metrics: Metrics,
+    /// What bundles hold where the submission does not say; goes before what the file says. All
+    /// coordinators of a fleet are to be told the same: a run may end with any of them.
+    pub last: LastOptions,
+    /// Signs the manifest of each bundle, if there is one; the same for all coordinators.
+    pub signing_key: Option<SigningKey>,
 }
 
 /// Why a run could not be conducted to its end here.

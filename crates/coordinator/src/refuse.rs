@@ -1,17 +1,18 @@
 //! A submission that cannot be run: kept aside with the reasons, and ended with a LAST that says so.
 
+use alt::LastOptions;
 use bus::{Bus, StoredSubmission};
 use bytes::Bytes;
-use last::{Refusal, Refusals};
-use protocol::{End, Quarantined, RunRecord, RunStatus, Source, limits, subject};
+use last::{Assembled, Beside, Refusal, Refusals};
+use protocol::{End, Quarantined, RunRecord, RunStatus, Source, Submission, limits, subject};
 use serde::Deserialize;
 use serde_json::Value;
 use store::key;
 use tracing::warn;
 
+use crate::bundle::{Bundle, Content, LAST, Member, Wanted};
 use crate::dispatch::insist;
-use crate::finish::{self, LAST};
-use crate::{Desk, Error};
+use crate::{Desk, Error, finish, make};
 
 /// What a file that is refused may still say of itself.
 #[derive(Debug, Default, Deserialize)]
@@ -50,20 +51,15 @@ pub(crate) async fn refuse<B: Bus>(
     let made = last::refused(&mut bytes, &facts).map_err(|error| Error::Last(error.to_string()))?;
     let name = id.filter(|id| !id.is_empty()).unwrap_or("refused");
     let folder = key::last_folder(name, &run.to_string());
-    finish::until_stored(run, &desk.settings.metrics, || async {
-        if let Some(file) = file {
-            desk.store.put(&format!("{folder}/{}", last::ALT_FILE), file.clone()).await?;
-        }
-        desk.store.put(&format!("{folder}/summary.txt"), made.summary.clone()).await?;
-        desk.store.put(&format!("{folder}/{LAST}"), bytes.clone()).await
-    })
-    .await;
+    let bundle = bundle(desk, submission, Member::text(LAST, bytes), (made, file))?;
+    let put = || bundle.put(&desk.store, &folder);
+    let last_sha256 = finish::until_stored(run, &desk.settings.metrics, put).await;
     let reasons = refusals.listed.iter().take(limits::QUARANTINE_REASONS).map(reason).collect();
     keep_aside(desk, stored, file, reasons).await?;
     let end = End {
         run,
-        last_key: format!("{folder}/{LAST}"),
-        last_sha256: made.sha256,
+        last_key: format!("{folder}/{}", bundle.result_name()),
+        last_sha256,
         status: RunStatus::Refused,
     };
     let record = RunRecord {
@@ -77,6 +73,35 @@ pub(crate) async fn refuse<B: Bus>(
     insist(|| desk.bus.end(end.clone())).await?;
     desk.settings.metrics.end(end.status);
     Ok(())
+}
+
+/// What is kept of a run that is refused.
+fn bundle<B>(
+    desk: &Desk<B>,
+    submission: &Submission,
+    last: Member,
+    (made, file): (Assembled, Option<&Bytes>),
+) -> Result<Bundle, Error> {
+    let settings = &desk.settings;
+    let wanted = Wanted::of(submission.last, settings.last, LastOptions::default());
+    let packed = match &last.content {
+        Content::Bytes(text) if wanted.compression => {
+            let mut packed = Vec::new();
+            last::gzip(&mut text.as_ref(), &mut packed)
+                .map_err(|error| Error::Last(error.to_string()))?;
+            Some(Content::Bytes(packed.into()))
+        }
+        _ => None,
+    };
+    let mut beside = vec![Member::text("summary.txt", made.summary)];
+    if wanted.html {
+        let source = Beside { alt: file.map(make::source_of), ..Beside::default() };
+        let report = made.outline.report(None, &source);
+        let report = report.map_err(|error| Error::Last(error.to_string()))?;
+        beside.push(Member::text("report.html", report));
+    }
+    beside.extend(file.map(|file| Member::text(last::ALT_FILE, file.clone())));
+    Ok(Bundle::new(submission.run, settings, wanted.archives, (last, packed), beside))
 }
 
 /// Keeps a submission for an operator, with the start of its file.

@@ -33,7 +33,11 @@ pub(crate) async fn take_over<B: Bus>(
             reuse.last_key, reuse.run
         )));
     }
-    let last = last::read(&bytes).map_err(|error| Error::Unusable(error.to_string()))?;
+    let unusable = |error: &dyn std::fmt::Display| {
+        Error::Unusable(format!("`{}` cannot be read: {error}", reuse.last_key))
+    };
+    let bytes = last::gunzip(bytes.into()).map_err(|error| unusable(&error))?;
+    let last = last::read(&bytes).map_err(|error| unusable(&error))?;
     drop(bytes);
     let folder = reuse.last_key.rsplit_once('/').map_or("", |(folder, _)| folder);
     let again = with_descendants(alt, &reuse.again);

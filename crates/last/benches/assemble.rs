@@ -40,6 +40,7 @@ fn told(task: TaskIndex) -> TaskFacts {
         artifacts: vec![],
         missing: vec![],
         worker: None,
+        seat_wait_ms: 0,
         run_ms: 1,
         seat_wait_ms: 0,
         log: vec![],
@@ -66,6 +67,7 @@ fn benchmarks(criterion: &mut Criterion) {
         durability: "none",
         alt_file: None,
         reuse: None,
+        artifacts: true,
     };
     let mut group = criterion.benchmark_group("100,000 tasks");
     group.sample_size(10);

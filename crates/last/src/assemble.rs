@@ -10,7 +10,6 @@ use std::io::{self, Write};
 use alt::TaskIndex;
 use protocol::{RunStatus, Timestamp};
 
-use crate::Moment;
 use crate::facts::{RunFacts, TaskFacts};
 use crate::model::{
     Artifact, DependencyType, Edge, LastFile, Node, Reused, TaskResult, TaskStatus,
@@ -18,6 +17,7 @@ use crate::model::{
 use crate::report::Outline;
 use crate::sheet::Sheet;
 use crate::summary::{self, Highlights};
+use crate::{FileDigest, Moment};
 
 pub(crate) use head::success_rate;
 pub use refused::refused;
@@ -48,6 +48,8 @@ pub struct Promotion {
     pub from: String,
     /// The path from the folder of the LAST.
     pub to: String,
+    /// What is there.
+    pub digest: FileDigest,
 }
 
 /// Why a LAST could not be assembled.
@@ -101,6 +103,7 @@ struct Told {
     promotions: Vec<Promotion>,
     highlights: Highlights,
     reused: u32,
+    keeps_artifacts: bool,
 }
 
 /// Writes the LAST of `run` to `out`, asking `task` once for each task, in file order.
@@ -116,7 +119,11 @@ pub fn assemble<E>(
     task: &mut dyn FnMut(TaskIndex) -> Result<TaskFacts, E>,
 ) -> Result<Assembled, AssembleError<E>> {
     let file = run.alt.file();
-    let mut told = Told { spans: Vec::with_capacity(file.tasks.len()), ..Told::default() };
+    let mut told = Told {
+        spans: Vec::with_capacity(file.tasks.len()),
+        keeps_artifacts: run.artifacts,
+        ..Told::default()
+    };
     let mut head = head::head(run);
     let mut outline = Outline::new(&head, file.tasks.len());
     let mut sheet = Sheet::new(out);

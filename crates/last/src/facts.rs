@@ -33,6 +33,8 @@ pub struct RunFacts<'a> {
     pub alt_file: Option<&'a FileDigest>,
     /// The earlier run whose results were to be taken over. Which were, the verdicts say.
     pub reuse: Option<RunId>,
+    /// Whether the files that tasks left belong to the LAST.
+    pub artifacts: bool,
 }
 
 /// What is known of a file that was refused: nothing of it ran.

@@ -111,6 +111,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     out
 }
 
+/// The lower-case hex SHA-256 of `bytes`.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&sha2::Sha256::digest(bytes))
+}
+
 /// JSON text on one line: without the white space between its tokens if that breaks it.
 pub(crate) fn one_line(text: &str) -> Option<String> {
     text.contains(['\n', '\r']).then(|| compact(text))

@@ -1,6 +1,6 @@
 //! The messages between client, coordinator and worker.
 
-use alt::{Json, Mode, Priority, TaskIndex};
+use alt::{Json, LastOptions, Mode, Priority, TaskIndex};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,9 @@ pub struct Submission {
     /// Results that need not be computed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<Reuse>,
+    /// What is wanted of the LAST; goes before what the file and the coordinator say.
+    #[serde(default, skip_serializing_if = "LastOptions::is_empty")]
+    pub last: LastOptions,
 }
 
 /// Something stored that could not be used, kept for an operator.

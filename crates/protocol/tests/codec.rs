@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use alt::{Json, Mode, Priority, TaskIndex};
+use alt::{ArchiveChoice, Json, LastOptions, Mode, Priority, TaskIndex};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -84,15 +84,30 @@ fn submission() -> impl Strategy<Value = Submission> {
     let reuse = (run(), text(), text(), vec(task(), 0..3)).prop_map(
         |(run, last_key, last_sha256, again)| Reuse { run, last_key, last_sha256, again },
     );
-    let fields = (run(), source, priority(), of(mode()), of(text()), of(reuse));
-    fields.prop_map(|(run, alt, priority, mode, persona, reuse)| Submission {
+    let fields = (run(), source, priority(), of(mode()), of(text()), of(reuse), options());
+    fields.prop_map(|(run, alt, priority, mode, persona, reuse, last)| Submission {
         run,
         alt,
         priority,
         mode,
         persona,
         reuse,
+        last,
     })
+}
+
+fn options() -> impl Strategy<Value = LastOptions> {
+    let archive = select(ArchiveChoice::WORDS).prop_map(|(_, choice)| choice);
+    let switch = || of(any::<bool>());
+    (switch(), switch(), switch(), of(archive), switch()).prop_map(
+        |(html, graph, artifacts, archive, compression)| LastOptions {
+            html,
+            graph,
+            artifacts,
+            archive,
+            compression,
+        },
+    )
 }
 
 fn offer() -> impl Strategy<Value = Offer> {

@@ -3,7 +3,7 @@
 
 use std::fmt::{Debug, Write};
 
-use alt::{Json, Mode, Priority, TaskIndex};
+use alt::{ArchiveChoice, Json, LastOptions, Mode, Priority, TaskIndex};
 use protocol::codec::{decode, encode};
 use protocol::{
     Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
@@ -56,6 +56,7 @@ fn submission() {
             last_sha256: "00ff".repeat(16),
             again: vec![TaskIndex(3)],
         }),
+        last: LastOptions { archive: Some(ArchiveChoice::TarZst), ..LastOptions::default() },
     }));
 }
 
@@ -68,6 +69,7 @@ fn submission_that_says_little() {
         mode: None,
         persona: None,
         reuse: None,
+        last: LastOptions::default(),
     }));
 }
 
@@ -84,6 +86,7 @@ fn submission_of_a_file_in_the_store() {
         mode: None,
         persona: None,
         reuse: None,
+        last: LastOptions::default(),
     }));
 }
 

@@ -1,5 +1,6 @@
 //! The verbs and their flags.
 
+mod bundle;
 pub(crate) mod fleet;
 mod roles;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::limits;
 
+pub(crate) use self::bundle::{BundleFlags, SignFlag};
 pub(crate) use self::roles::{
     ConnectionFlags, CoordinatorArguments, DoctorArguments, HealthFlag, UpArguments,
     WorkerArguments,
@@ -20,7 +22,9 @@ pub(crate) use self::roles::{
     4 partial success, 130 stopped by Ctrl-C.\n\
     Environment: RUNNER_OUTPUT_DIR (or OUTPUT_DIR), RUNNER_MAX_CONCURRENT_TASKS (or \
     MAX_CONCURRENT_TASKS), RUNNER_ALLOW_EXEC, RUNNER_ALLOW_PRIVATE_ADDRESSES, RUNNER_LOG_LEVEL, \
-    RUNNER_UPLOADS, NO_COLOR; for a fleet RUNNER_NATS_URL (or NATS_URL), RUNNER_NATS_CREDS (or NATS_CREDS), \
+    NO_COLOR, RUNNER_ENABLE_HTML, RUNNER_ENABLE_GRAPH, RUNNER_ENABLE_ARTIFACTS, \
+    RUNNER_ENABLE_COMPRESSION, RUNNER_ARCHIVE, RUNNER_SIGN_KEY, \
+    RUNNER_UPLOADS; for a fleet RUNNER_NATS_URL (or NATS_URL), RUNNER_NATS_CREDS (or NATS_CREDS), \
     RUNNER_NATS_NKEY or RUNNER_NATS_NKEY_FILE, RUNNER_NATS_CA, RUNNER_NATS_INBOX, \
     RUNNER_STORE_URL with AWS_ options, RUNNER_LEASE_SECONDS, RUNNER_SLOTS, \
     RUNNER_HEALTH_ADDRESS, RUNNER_NATS_SERVER. `runner doctor` says which were read.")]
@@ -65,19 +69,36 @@ pub(crate) enum Verb {
     Fleet(fleet::FleetVerb),
     /// Show a LAST, or how a run stands
     Show {
-        /// A last.json, the folder that holds one, or a run of the fleet
+        /// A last.json or last.json.gz, the folder or archive that holds one, or a run of the fleet
         #[arg(value_name = "RUN|PATH")]
         what: PathBuf,
         /// Print the whole LAST as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Check a LAST: its schema, its counts, and the SHA-256 of every file it names
+    /// Check a LAST: its schema, its counts, its manifest, the SHA-256 of every file, who signed it
     Verify {
-        /// A last.json, the folder that holds one, or a run of the fleet
-        #[arg(value_name = "RUN|PATH")]
+        /// A last.json or last.json.gz, the folder or archive that holds one, the address of an
+        /// archive (https://, s3://, file://), or a run of the fleet
+        #[arg(value_name = "RUN|PATH|URL")]
         what: PathBuf,
+        /// Demand that this key signed it: a file with a public key in PEM, or 64 hex digits
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
         /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare what came of two runs: status, outputs, artifacts, timings, and what was asked
+    #[command(after_help = "Exit codes: 0 the same but for times, 1 different, 2 wrong usage.")]
+    Diff {
+        /// A LAST, as `show` takes it
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// The LAST to compare it with
+        #[arg(value_name = "B")]
+        after: PathBuf,
+        /// Print the differences as JSON
         #[arg(long)]
         json: bool,
     },
@@ -128,6 +149,10 @@ pub(crate) struct RunArguments {
     /// Let the job `http` reach loopback and private addresses
     #[arg(long)]
     pub(crate) allow_private_addresses: bool,
+    #[command(flatten)]
+    pub(crate) bundle: BundleFlags,
+    #[command(flatten)]
+    pub(crate) sign: SignFlag,
     /// How to show what happens
     #[arg(long, value_enum, default_value_t)]
     pub(crate) progress: ProgressMode,

@@ -20,7 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::run::runtime;
 use crate::settings::Settings;
 
-pub(crate) use self::results::{show, verify};
+pub(crate) use self::results::{diff, show, verify};
 
 /// The fleet as a verb needs it.
 #[derive(Debug)]
@@ -66,10 +66,15 @@ pub(crate) fn perform(verb: FleetVerb, settings: &Settings) -> Result<Exit, Fail
 }
 
 fn block_on(asking: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    answer(asking)
+}
+
+/// Waits for an answer.
+fn answer<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = runtime()?;
-    let exit = runtime.block_on(asking);
+    let answer = runtime.block_on(asking);
     runtime.shutdown_background();
-    exit
+    answer
 }
 
 async fn ask(
@@ -132,9 +137,10 @@ fn unfetched(error: &FetchError) -> Failure {
             "RUNNER_STORE_URL or --store-url must name the store that the coordinator uses"
         }
         FetchError::Store(_) => "`runner doctor` says what is wrong with the store",
-        FetchError::Changed { .. } | FetchError::Unreadable { .. } | FetchError::Path(_) => {
-            "somebody changed what the store holds"
-        }
+        FetchError::Changed { .. }
+        | FetchError::Unreadable { .. }
+        | FetchError::Packed { .. }
+        | FetchError::Path(_) => "somebody changed what the store holds",
         FetchError::Folder { .. } => "name another folder with -o",
     };
     Failure { exit: Exit::Failure, message: error.to_string(), help: Some(help.to_owned()) }

@@ -1,6 +1,7 @@
 //! The command line: parses, calls the client, prints. It decides nothing.
 
 mod arguments;
+mod compare;
 mod connection;
 mod doctor;
 mod exit;
@@ -13,6 +14,7 @@ mod results;
 mod roles;
 mod run;
 mod settings;
+mod signing;
 mod source;
 
 use std::process::ExitCode;
@@ -47,7 +49,8 @@ fn go(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Jobs { verb: JobsVerb::Ls { json } } => inspect::jobs(json),
         Verb::Fleet(verb) => fleet::perform(verb, &settings),
         Verb::Show { what, json } => fleet::show(&what, &settings, json),
-        Verb::Verify { what, json } => fleet::verify(&what, &settings, json),
+        Verb::Verify { what, key, json } => fleet::verify(&what, key.as_deref(), &settings, json),
+        Verb::Diff { before, after, json } => fleet::diff(&before, &after, &settings, json),
         Verb::Gen(it) => generate::generate(&it),
         Verb::Up(it) => roles::up(&it, &settings),
         Verb::Coordinator(it) => roles::coordinator(&it, &settings),

@@ -18,7 +18,7 @@ use crate::arguments::RunArguments;
 use crate::exit::{Exit, Failure};
 use crate::progress::View;
 use crate::settings::Settings;
-use crate::{output, source};
+use crate::{output, signing, source};
 
 /// How long tasks get to let go when the program leaves at once: children are killed in it.
 const LEAVE: Duration = Duration::from_millis(500);
@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: RunArguments, settings: &Settings) -> Result<Exit, 
         mode: arguments.mode.map(Into::into),
         persona: arguments.persona.clone(),
         reuse: None,
+        last: arguments.bundle.options(),
     };
     let runtime = runtime()?;
     let exit = runtime.block_on(go(registry, &arguments, settings, (request, alt)));
@@ -76,6 +77,8 @@ async fn go(
                 || settings.allow_private_addresses,
         },
         uploads: settings.uploads.into(),
+        last: settings.last,
+        signing_key: signing::key(&arguments.sign, settings)?,
         queues: alt.file().tasks.iter().filter_map(|task| task.queue.clone()).collect(),
     };
     let out = local.out.clone();

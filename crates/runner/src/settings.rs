@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use alt::LastOptions;
 use protocol::limits;
 use serde::Serialize;
 use store::Access;
@@ -60,6 +61,10 @@ pub(crate) struct Settings {
     pub(crate) nats_server: Option<PathBuf>,
     /// Where programs are looked for.
     pub(crate) search: Vec<PathBuf>,
+    /// What bundles hold.
+    pub(crate) last: LastOptions,
+    /// A file with the key that signs them.
+    pub(crate) sign: Option<PathBuf>,
     /// Where each setting came from, in the order people look for them.
     pub(crate) origins: Vec<Origin>,
 }
@@ -185,6 +190,8 @@ impl Settings {
             store_url,
             access: read.access(),
             health,
+            last: last(&mut read)?,
+            sign: read.text("key that signs", &["RUNNER_SIGN_KEY"])?.map(PathBuf::from),
             nats_server: read
                 .text("nats-server program", &["RUNNER_NATS_SERVER"])?
                 .map(PathBuf::from),
@@ -232,6 +239,16 @@ impl Settings {
         let mut origins = self.origins.iter();
         origins.any(|origin| origin.setting == setting && origin.from == "default")
     }
+}
+
+fn last(read: &mut Reader<'_>) -> Result<LastOptions, Failure> {
+    Ok(LastOptions {
+        html: read.chosen("report.html", "RUNNER_ENABLE_HTML", parse::switch)?,
+        graph: read.chosen("graph of the run", "RUNNER_ENABLE_GRAPH", parse::switch)?,
+        artifacts: read.chosen("artifacts", "RUNNER_ENABLE_ARTIFACTS", parse::switch)?,
+        archive: read.chosen("archive", "RUNNER_ARCHIVE", parse::archive)?,
+        compression: read.chosen("compression", "RUNNER_ENABLE_COMPRESSION", parse::switch)?,
+    })
 }
 
 fn nats(read: &mut Reader<'_>) -> Result<Nats, Failure> {

@@ -30,6 +30,7 @@ use crate::place::Place;
 pub use access::Access;
 pub use digest::{Digest, sha256};
 pub use error::Error;
+pub use open::install_tls;
 pub use probe::{Check, ConditionalWrites, Probe};
 
 /// How often a conditional write is tried when others write the same key at that moment.

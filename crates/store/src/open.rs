@@ -198,13 +198,18 @@ fn metadata(
     }
 }
 
+/// Chooses the one TLS provider of this process, unless that was done.
+pub fn install_tls() {
+    // An error means that the process has one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 fn client(
     bucket: &Bucket,
     endpoint: Option<&Endpoint>,
     access: &Access,
 ) -> Result<object_store::aws::AmazonS3, Error> {
-    // An error means that the process has one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_tls();
     let backoff =
         BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2.0 };
     let retry = RetryConfig { backoff, max_retries: MOST_TRIES, retry_timeout: TRIES };

@@ -14,6 +14,8 @@ use crate::{Code, limits};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Owner {
     File,
+    /// The object `last` of the file.
+    Last,
     Task(usize),
 }
 
@@ -22,6 +24,7 @@ impl Owner {
         let key = pointer_step(key);
         match self {
             Self::File => format!("/{key}"),
+            Self::Last => format!("/last/{key}"),
             Self::Task(index) => format!("/tasks/{index}/{key}"),
         }
     }
@@ -97,6 +100,15 @@ impl<'a> Reader<'a, '_> {
             fault.message(problem).label("this name").help("use visible characters, 1 to 256 bytes")
         });
         None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn switch(&mut self, owner: Owner, field: &Field<'_>) -> Option<bool> {
+        let found = field.value.get().parse().ok();
+        if found.is_none() {
+            self.wrong_type(owner, field, "true or false");
+        }
+        found
     }
 
     /// A whole number in a range.

@@ -30,6 +30,7 @@ const OPTIONAL: &[&str] = &[
     "description",
     "expected_completion_time",
     "job",
+    "last",
     "mode",
     "persona",
     "priority",

@@ -174,6 +174,17 @@ fn a_field_of_the_file_has_its_type() {
         (r#""metadata": []"#, &["ALT0103 /metadata"]),
         (r#""metadata": "x""#, &["ALT0103 /metadata"]),
         (r#""metadata": null"#, FINE),
+        (r#""last": []"#, &["ALT0103 /last"]),
+        (r#""last": null"#, FINE),
+        (r#""last": {"html": null, "graph": false, "artifacts": true}"#, FINE),
+        (
+            r#""last": {"html": 1, "compression": "yes"}"#,
+            &["ALT0103 /last/html", "ALT0103 /last/compression"],
+        ),
+        (r#""last": {"archive": true}"#, FINE),
+        (r#""last": {"archive": "Tar.Zst"}"#, FINE),
+        (r#""last": {"archive": "rar"}"#, &["ALT0110 /last/archive"]),
+        (r#""last": {"archive": 7}"#, &["ALT0103 /last/archive"]),
         (
             r#""mode": 1, "version": 2, "tags": 3"#,
             &["ALT0103 /mode", "ALT0103 /version", "ALT0103 /tags"],

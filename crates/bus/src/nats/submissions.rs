@@ -95,7 +95,15 @@ impl NatsBus {
             let run = self.raw_run(delivery).await?;
             let alt = Source::Inline(message.payload.clone());
             let (priority, mode, persona, reuse) = (alt::Priority::Medium, None, None, None);
-            let body = Submission { run, alt, priority, mode, persona, reuse };
+            let body = Submission {
+                run,
+                alt,
+                priority,
+                mode,
+                persona,
+                reuse,
+                last: alt::LastOptions::default(),
+            };
             return Ok(Stored { sequence, at, body });
         }
         let body: Submission = codec::decode(&message.payload)?;

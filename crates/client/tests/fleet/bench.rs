@@ -133,6 +133,8 @@ pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
         out: out.to_owned(),
         max_concurrent: slots,
         permissions: Permissions::default(),
+        last: alt::LastOptions::default(),
+        signing_key: None,
         uploads: limits::UPLOADS.into(),
         queues: BTreeSet::from(["elsewhere".to_owned()]),
     };
@@ -154,7 +156,8 @@ pub(crate) fn many(job: &str, count: usize) -> serde_json::Value {
 pub(crate) async fn submit(fleet: &LocalFleet, alt: String) -> RunId {
     let run = RunId::new();
     let (file, priority) = (alt.into(), Priority::Medium);
-    let request = Request { run, file, priority, mode: None, persona: None, reuse: None };
+    let last = alt::LastOptions::default();
+    let request = Request { run, file, priority, mode: None, persona: None, reuse: None, last };
     fleet.client().submit(fleet.store(), request).await.unwrap();
     run
 }

@@ -5,12 +5,12 @@ use protocol::{Body, Outcome, Verdict};
 
 use super::head::flat;
 use super::{Promotion, RunFacts, Told};
-use crate::Moment;
 use crate::facts::{AttemptFacts, TaskEnd, TaskFacts};
 use crate::model::{
     Artifact, AttemptResult, OutputRef, TaskMetadata, TaskResult, TaskStatus, Waits,
 };
 use crate::path::{artifact_kind, artifact_paths, output_path, slug};
+use crate::{FileDigest, Moment};
 
 /// The result of `index`; its artifacts and promotions are added to `told`.
 ///
@@ -115,16 +115,21 @@ fn deliver(
         Body::Inline(json) => result.output = Some(flat(json)),
         Body::Stored { key, size, sha256 } => {
             let path = output_path(&slug);
-            told.promotions.push(Promotion { from: key, to: path.clone() });
+            let digest = FileDigest { size, sha256: sha256.clone() };
+            told.promotions.push(Promotion { from: key, to: path.clone(), digest });
             result.output_ref = Some(OutputRef { path, size_bytes: size, sha256 });
         }
     }
     result.missing_files = std::mem::take(&mut verdict.missing);
-    let records = std::mem::take(&mut verdict.artifacts);
+    let mut records = std::mem::take(&mut verdict.artifacts);
+    if !told.keeps_artifacts {
+        records.clear();
+    }
     let paths = artifact_paths(&slug, records.iter().map(|record| record.name.as_str()));
     for (place, (record, path)) in records.into_iter().zip(paths).enumerate() {
         let (artifact_type, mime_type) = artifact_kind(&record.name);
-        told.promotions.push(Promotion { from: record.key, to: path.clone() });
+        let digest = FileDigest { size: record.size, sha256: record.sha256.clone() };
+        told.promotions.push(Promotion { from: record.key, to: path.clone(), digest });
         told.artifacts.push(Artifact {
             id: format!("artifact_{}_{place}", index.0),
             name: record.name,

@@ -2,9 +2,33 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::FileDigest;
+use super::{Papers, Problem};
+use crate::{FileDigest, GZIP_ENDING, MANIFEST_FILE, SIGNATURE_FILE};
+
+/// The result in a folder, compressed or not.
+pub(super) fn result_in(folder: &Path) -> PathBuf {
+    let plain = folder.join("last.json");
+    let packed = folder.join(format!("last.json{GZIP_ENDING}"));
+    if !plain.exists() && packed.exists() { packed } else { plain }
+}
+
+/// The manifest and the signature in `folder`, as far as they are there.
+///
+/// # Errors
+/// What cannot be read.
+pub(super) fn papers(folder: &Path) -> Result<Papers, Problem> {
+    let read = |name: &str| match std::fs::read(folder.join(name)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let message = format!("cannot be read: {error}");
+            Err(Problem { place: name.to_owned(), message })
+        }
+    };
+    Ok(Papers { manifest: read(MANIFEST_FILE)?, signature: read(SIGNATURE_FILE)? })
+}
 
 /// The digest of the file at `path` inside `folder`, which is canonical.
 ///

@@ -6,6 +6,7 @@ mod assembling;
 mod browsing;
 mod comparing;
 mod drawing;
+mod packing;
 mod refusing;
 mod reporting;
 mod reusing;

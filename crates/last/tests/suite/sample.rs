@@ -58,6 +58,7 @@ pub(crate) fn run(alt: &Alt, counts: Counts) -> RunFacts<'_> {
         durability: "this machine's disk",
         alt_file: None,
         reuse: None,
+        artifacts: true,
     }
 }
 

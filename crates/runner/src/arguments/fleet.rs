@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ModeName, ProgressMode};
+use super::{BundleFlags, ModeName, ProgressMode};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FleetVerb {
@@ -53,7 +53,7 @@ pub(crate) enum FleetVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Open the picture of a run that has ended
+    /// Open the report of a run that has ended
     Open {
         #[command(flatten)]
         run: RunName,
@@ -142,6 +142,8 @@ pub(crate) struct SubmitArguments {
     /// Replace the persona of the files
     #[arg(long)]
     pub(crate) persona: Option<String>,
+    #[command(flatten)]
+    pub(crate) bundle: BundleFlags,
     #[command(flatten)]
     pub(crate) until: Until,
 }

@@ -6,6 +6,8 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use protocol::{WorkerId, limits};
 
+use super::{BundleFlags, SignFlag};
+
 /// How to reach a fleet; each goes before its variable.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Fleet")]
@@ -23,6 +25,10 @@ pub(crate) struct ConnectionFlags {
 
 #[derive(Debug, Args)]
 pub(crate) struct CoordinatorArguments {
+    #[command(flatten)]
+    pub(crate) bundle: BundleFlags,
+    #[command(flatten)]
+    pub(crate) sign: SignFlag,
     #[command(flatten)]
     pub(crate) health: HealthFlag,
 }

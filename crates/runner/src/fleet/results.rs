@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use client::{fetch_all, fetch_last, folder_of, verify_stored};
+use client::{Fetched, fetch_all, fetch_last, folder_of, verify_stored};
+use last::Side;
 use protocol::{Answer, End, Question, Snapshot};
 use serde::Serialize;
 
 use super::list::{state, table};
 use super::why::stands;
-use super::{Fleet, block_on, lost, unfetched};
+use super::{Fleet, answer, block_on, lost, unfetched};
 use crate::exit::{Exit, Failure};
 use crate::output::counted;
 use crate::settings::Settings;
-use crate::{output, results, source};
+use crate::{compare, output, results, signing, source};
 
 /// `show RUN|PATH`.
 pub(crate) fn show(what: &Path, settings: &Settings, json: bool) -> Result<Exit, Failure> {
@@ -23,12 +24,47 @@ pub(crate) fn show(what: &Path, settings: &Settings, json: bool) -> Result<Exit,
     }
 }
 
-/// `verify RUN|PATH`.
-pub(crate) fn verify(what: &Path, settings: &Settings, json: bool) -> Result<Exit, Failure> {
-    match as_run(what) {
-        Some(run) => block_on(verify_run(run, settings, json)),
-        None => results::verify(what, json),
-    }
+/// `verify RUN|PATH|URL`, held against `key` if one is given.
+pub(crate) fn verify(
+    what: &Path,
+    key: Option<&str>,
+    settings: &Settings,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let key = key.map(signing::public).transpose()?;
+    let text = what.to_str().filter(|text| text.contains("://") && !what.exists());
+    let outcome = match (text, as_run(what)) {
+        (Some(url), _) => answer(verify_at(url, settings))?,
+        (None, Some(run)) => answer(verify_run(run, settings))?,
+        (None, None) => last::verify(what),
+    };
+    results::tell_verified(results::held_to(key, outcome), json)
+}
+
+/// `diff A B`.
+pub(crate) fn diff(
+    before: &Path,
+    after: &Path,
+    settings: &Settings,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let side = |what: &Path| match as_run(what) {
+        Some(run) => answer(side_of_run(run, settings)),
+        None => results::side(what).map(|(_, side)| side),
+    };
+    compare::tell(&side(before)?, &side(after)?, json)
+}
+
+async fn side_of_run(text: &str, settings: &Settings) -> Result<Side, Failure> {
+    let fleet = Fleet::open(settings).await?;
+    let end = fleet.ended(text).await?;
+    let Fetched { last, .. } =
+        fetch_last(&fleet.store, &end).await.map_err(|error| unfetched(&error))?;
+    let alt = match &last.alt_file {
+        Some(file) => fleet.store.get(&format!("{}/{}", folder_of(&end), file.name)).await.ok(),
+        None => None,
+    };
+    Ok(Side { last, alt: alt.map(Into::into) })
 }
 
 /// What can name a run and no file here.
@@ -99,11 +135,40 @@ fn shown(snapshot: &Snapshot) -> String {
     text
 }
 
-async fn verify_run(text: &str, settings: &Settings, json: bool) -> Result<Exit, Failure> {
+type Outcome = Result<last::Verified, Vec<last::Problem>>;
+
+async fn verify_run(text: &str, settings: &Settings) -> Result<Outcome, Failure> {
     let fleet = Fleet::open(settings).await?;
     let end = fleet.ended(text).await?;
-    let outcome = verify_stored(&fleet.store, &end).await.map_err(|error| unfetched(&error))?;
-    results::tell_verified(outcome, json)
+    verify_stored(&fleet.store, &end).await.map_err(|error| unfetched(&error))
+}
+
+/// The archive at `url`, brought here for as long as it takes.
+async fn verify_at(url: &str, settings: &Settings) -> Result<Outcome, Failure> {
+    let help = "name the address of a last.zip or last.tar.zst";
+    let unusable = |error: String| Failure::usage(error, help);
+    let folder = tempfile::tempdir().map_err(|error| unusable(error.to_string()))?;
+    let (shown, name) = split(url).ok_or_else(|| unusable(format!("`{url}` names no file")))?;
+    let file = folder.path().join(name);
+    let brought = client::download(url, &settings.access, &file).await;
+    brought.map_err(|error| unusable(format!("`{shown}` cannot be had: {error}")))?;
+    let verifying = tokio::task::spawn_blocking(move || (last::verify(&file), folder));
+    let (outcome, folder) = verifying.await.map_err(|fault| Failure::fault(fault.to_string()))?;
+    // What is wrong is told by the address: the file is gone when anybody could look.
+    let here = format!("{}/", folder.path().display());
+    let told = |problem: last::Problem| {
+        let place = problem.place.replacen(&here, "", 1);
+        last::Problem { place, ..problem }
+    };
+    Ok(outcome.map_err(|problems| problems.into_iter().map(told).collect()))
+}
+
+/// An address without what may be secret in it, and the name of the file at its end.
+fn split(url: &str) -> Option<(String, &str)> {
+    let plain = url.split(['?', '#']).next()?;
+    let name = plain.rsplit('/').next()?;
+    let fits = !name.is_empty() && !name.contains('\\') && !matches!(name, "." | "..");
+    fits.then(|| (bus::nats::without_password(plain), name))
 }
 
 #[derive(Debug, Serialize)]
@@ -161,7 +226,7 @@ struct Opened {
     path: String,
 }
 
-/// `open RUN`: the picture, or the folder of a run that has none.
+/// `open RUN`: the report, else the picture, else the folder.
 pub(super) async fn open(
     fleet: &Fleet,
     text: &str,
@@ -177,8 +242,8 @@ pub(super) async fn open(
         bring(fleet, &end, &folder).await?;
         folder
     };
-    let picture = folder.join("graph.svg");
-    let path = if picture.is_file() { picture } else { folder };
+    let pages = ["report.html", "graph.svg"].map(|name| folder.join(name));
+    let path = pages.into_iter().find(|page| page.is_file()).unwrap_or(folder);
     let shown = source::shown(&path);
     if json {
         output::json(&Opened { run: end.run.to_string(), path: shown })?;

@@ -48,6 +48,7 @@ pub(super) fn prepare(arguments: &SubmitArguments) -> Result<Option<Vec<Prepared
             mode,
             persona: arguments.persona.clone(),
             reuse: None,
+            last: arguments.bundle.options(),
         };
         prepared.push(Prepared { name: source::shown(path), request, alt });
     }

@@ -9,7 +9,7 @@ use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::roles::{Role, scratch};
 use crate::settings::Settings;
-use crate::source;
+use crate::{signing, source};
 
 /// How often the record of a run is written at most.
 const REPORT: Duration = Duration::from_secs(1);
@@ -23,6 +23,8 @@ pub(crate) fn coordinator(
     let metrics = coordinator::Metrics::default();
     metrics.register(&mut role.metrics);
     let scratch = scratch()?;
+    let last = arguments.bundle.options().or(settings.last);
+    let signing_key = signing::key(&arguments.sign, settings)?;
     role.play(async |fleet, shutdown| {
         let settings = coordinator::Settings {
             catalogue,
@@ -31,6 +33,8 @@ pub(crate) fn coordinator(
             report_every: REPORT,
             window: limits::WINDOW,
             metrics,
+            last,
+            signing_key,
         };
         let conducting = coordinator::coordinate(fleet.bus, fleet.store, settings, shutdown);
         conducting.await.map_err(|error| connection::lost(&error))

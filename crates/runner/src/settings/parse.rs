@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use alt::ArchiveChoice;
 use protocol::limits;
 
 use super::{Health, LEASE_SECONDS};
@@ -54,6 +55,23 @@ pub(super) fn switch(name: &str, text: &str) -> Result<bool, Failure> {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
         _ => Err(refused(name, text, "use 1 or 0")),
+    }
+}
+
+/// The name of an archive, or whether there is one.
+pub(super) fn archive(name: &str, text: &str) -> Result<ArchiveChoice, Failure> {
+    let words = ArchiveChoice::WORDS.iter();
+    let found = words.clone().find(|(word, _)| word.eq_ignore_ascii_case(text.trim()));
+    if let Some((_, choice)) = found {
+        return Ok(*choice);
+    }
+    match switch(name, text) {
+        Ok(true) => Ok(ArchiveChoice::Zip),
+        Ok(false) => Ok(ArchiveChoice::Off),
+        Err(_) => {
+            let words: Vec<_> = words.map(|(word, _)| *word).collect();
+            Err(refused(name, text, format!("use one of {}", words.join(", "))))
+        }
     }
 }
 

@@ -90,6 +90,21 @@ impl<'a> Reader<'a> {
         Ok(Some(value))
     }
 
+    /// A setting that others decide where nothing is said.
+    pub(super) fn chosen<T>(
+        &mut self,
+        setting: &'static str,
+        name: &'static str,
+        parse: Parse<T>,
+    ) -> Result<Option<T>, Failure> {
+        let Some((name, text)) = self.found(&[name])? else {
+            return Ok(None);
+        };
+        let value = parse(name, &text)?;
+        self.note(setting, text.trim(), name);
+        Ok(Some(value))
+    }
+
     /// A setting that may be any text.
     pub(super) fn text(
         &mut self,

@@ -1,0 +1,216 @@
+//! Makes the bundle of a finished run: the result assembled, its picture drawn, its report written.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use bus::Bus;
+use bytes::Bytes;
+use engine::Run;
+use futures::stream::{self, StreamExt};
+use last::{ArtifactType, Assembled, Beside, FileDigest, Picture, Promotion, RunFacts};
+use protocol::{RunId, RunStatus};
+use tempfile::TempPath;
+
+use crate::aside::aside;
+use crate::bundle::{Bundle, Content, LAST, Member, Wanted};
+use crate::facts::{TaskLedger, finished_at};
+use crate::finish::until_stored;
+use crate::kept::Kept;
+use crate::{Desk, Error, Settings};
+
+/// Bytes of the ALT file that the report is given.
+const SOURCE: usize = 64 << 10;
+
+/// Bytes of a text that the report is given.
+const TEXT: usize = 4 << 10;
+
+/// Texts that the report is given, and the largest file that is fetched for one, bytes.
+const TEXTS: usize = 64;
+const TEXT_FILE: u64 = 64 << 10;
+
+/// Texts on their way at once.
+const AT_ONCE: usize = 8;
+
+/// What a LAST says beside what the engine knows.
+pub(crate) struct Facts {
+    /// Verdicts that need not be read again.
+    pub(crate) kept: Kept,
+    /// Why the run was cancelled, if it was.
+    pub(crate) cancelled: Option<String>,
+    /// The earlier run whose results were taken over, if there is one.
+    pub(crate) reused: Option<RunId>,
+    /// The ALT file.
+    pub(crate) file: Bytes,
+    /// What belongs to the bundle.
+    pub(crate) wanted: Wanted,
+}
+
+/// What is ready to be stored.
+pub(crate) struct Made {
+    pub(crate) bundle: Bundle,
+    pub(crate) status: RunStatus,
+    /// The files it is stored from, which go with it.
+    pub(crate) _scratch: Vec<TempPath>,
+}
+
+/// Makes the bundle.
+pub(crate) async fn make<B: Bus>(desk: &Desk<B>, engine: Run, facts: Facts) -> Result<Made, Error> {
+    let Facts { file, wanted, .. } = &facts;
+    let (file, wanted) = (file.clone(), wanted.clone());
+    let (engine, assembled, path) = assemble(desk, engine, facts).await?;
+    let mut texts = BTreeMap::new();
+    if wanted.html {
+        texts = beginnings(desk, engine.plan().run(), &assembled.promotions).await;
+    }
+    let settings = desk.settings.clone();
+    aside(move || bundle(&settings, &engine, assembled, (file, wanted, texts), path)).await?
+}
+
+/// Assembles, aside: a LAST may have a million tasks.
+async fn assemble<B: Bus>(
+    desk: &Desk<B>,
+    engine: Run,
+    Facts { kept, cancelled, reused, file: alt_file, wanted }: Facts,
+) -> Result<(Run, Assembled, TempPath), Error> {
+    #[cfg(not(feature = "sim"))]
+    let bus = desk.bus.clone();
+    let settings = desk.settings.clone();
+    #[cfg(not(feature = "sim"))]
+    let runtime = tokio::runtime::Handle::current();
+    // One thread cannot wait for itself, so there the facts come first.
+    #[cfg(feature = "sim")]
+    let mut told = TaskLedger::new(&desk.bus, &engine, kept).all().await?.into_iter();
+    aside(move || {
+        let (file, path) = temporary(&settings.scratch)?;
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let plan = engine.plan();
+        let alt = plan.alt();
+        let digest = FileDigest { size: alt_file.len() as u64, sha256: store::sha256(&alt_file) };
+        let facts = RunFacts {
+            run: plan.run(),
+            alt,
+            mode: alt.file().mode,
+            persona: alt.file().persona.as_deref(),
+            started: engine.started_at(),
+            finished: finished_at(&engine),
+            counts: engine.counts(),
+            cancelled: cancelled.as_deref(),
+            chaos: plan.chaos().map(|chaos| (chaos.seed, chaos.level)),
+            durability: &settings.durability,
+            alt_file: Some(&digest),
+            reuse: reused,
+            artifacts: wanted.artifacts,
+        };
+        #[cfg(not(feature = "sim"))]
+        let mut tasks = TaskLedger::new(&bus, &engine, kept);
+        #[cfg(not(feature = "sim"))]
+        let mut ask = |_| runtime.block_on(tasks.next());
+        #[cfg(feature = "sim")]
+        let mut ask = |_| told.next().ok_or(Error::Bus(bus::Error::UnknownRun(plan.run())));
+        let assembled = last::assemble(&mut out, &facts, &mut ask)
+            .map_err(|error| Error::Last(error.to_string()))?;
+        out.flush().map_err(|error| Error::Last(error.to_string()))?;
+        Ok((engine, assembled, path))
+    })
+    .await?
+}
+
+/// The beginnings of texts that tasks left, by their path, as many as the report shows. One that is
+/// gone is left out; that is told when it is to be copied.
+async fn beginnings<B: Bus>(
+    desk: &Desk<B>,
+    run: RunId,
+    promotions: &[Promotion],
+) -> BTreeMap<String, String> {
+    let texts = promotions.iter().filter(|it| {
+        let (kind, _) = last::artifact_kind(&it.to);
+        let is_text = matches!(kind, ArtifactType::Text | ArtifactType::Json | ArtifactType::Log);
+        is_text && it.digest.size <= TEXT_FILE
+    });
+    let found = stream::iter(texts.take(TEXTS).cloned().collect::<Vec<_>>()).map(|it| async move {
+        let got = until_stored(run, &desk.settings.metrics, || async {
+            match desk.store.get(&it.from).await {
+                Err(store::Error::Missing(_)) => Ok(None),
+                got => got.map(Some),
+            }
+        });
+        got.await.map(|bytes| (it.to.clone(), start_of(&bytes, TEXT)))
+    });
+    found.buffered(AT_ONCE).filter_map(std::future::ready).collect().await
+}
+
+/// The beginning of an ALT file, as a report shows it.
+pub(crate) fn source_of(file: &Bytes) -> String {
+    start_of(file, SOURCE)
+}
+
+fn start_of(bytes: &[u8], most: usize) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(most)]);
+    // What was cut within a character ends before it.
+    text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned()
+}
+
+type Sources = (Bytes, Wanted, BTreeMap<String, String>);
+
+/// The files of the bundle.
+fn bundle(
+    settings: &Settings,
+    engine: &Run,
+    assembled: Assembled,
+    (file, wanted, texts): Sources,
+    path: TempPath,
+) -> Result<Made, Error> {
+    let plan = engine.plan();
+    let Assembled { sha256, size, status, promotions, ends, summary, outline } = assembled;
+    let mut beside = vec![Member::text("summary.txt", summary)];
+    if wanted.html {
+        let sources = Beside { alt: Some(source_of(&file)), texts };
+        let report = outline.report(Some(plan.alt()), &sources);
+        let report = report.map_err(|error| Error::Last(error.to_string()))?;
+        beside.push(Member::text("report.html", report));
+    }
+    drop(outline);
+    if wanted.graph {
+        let picture = Picture::new(plan.alt(), Some(&ends));
+        beside.push(Member::text("graph.svg", picture.svg()));
+        beside.push(Member::text("graph.dot", picture.dot()));
+    }
+    beside.push(Member::text(last::ALT_FILE, file));
+    beside.extend(promotions.into_iter().map(|it| Member {
+        path: it.to,
+        digest: it.digest,
+        content: Content::Object(it.from),
+    }));
+    let last = Member {
+        path: LAST.to_owned(),
+        digest: FileDigest { size, sha256 },
+        content: Content::File(path.to_path_buf()),
+    };
+    let mut scratch = vec![path];
+    let mut packed = None;
+    if wanted.compression {
+        let path = compressed(&settings.scratch, &scratch[0])?;
+        packed = Some(Content::File(path.to_path_buf()));
+        scratch.push(path);
+    }
+    let bundle = Bundle::new(plan.run(), settings, wanted.archives, (last, packed), beside);
+    Ok(Made { bundle, status, _scratch: scratch })
+}
+
+/// The result at `path`, compressed.
+fn compressed(scratch: &PathBuf, path: &Path) -> Result<TempPath, Error> {
+    let (file, packed) = temporary(scratch)?;
+    let packing = File::open(path)
+        .and_then(|mut last| last::gzip(&mut last, BufWriter::with_capacity(1 << 20, file)));
+    packing.map_err(|error| Error::Last(error.to_string()))?;
+    Ok(packed)
+}
+
+fn temporary(scratch: &PathBuf) -> Result<(File, TempPath), Error> {
+    let made = std::fs::create_dir_all(scratch)
+        .and_then(|()| tempfile::Builder::new().prefix("last-").tempfile_in(scratch));
+    let made = made.map_err(|source| store::Error::File { path: scratch.clone(), source })?;
+    Ok(made.into_parts())
+}
