@@ -18,6 +18,7 @@ mod metrics;
 mod refuse;
 mod reuse;
 mod roster;
+mod spool;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

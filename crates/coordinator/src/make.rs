@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bus::Bus;
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use crate::bundle::{Bundle, Content, LAST, Member, Wanted};
 use crate::facts::{TaskLedger, finished_at};
 use crate::finish::until_stored;
 use crate::kept::Kept;
+use crate::spool::{Spool, Spooled};
 use crate::{Desk, Error, Settings};
 
 /// Bytes of the ALT file that the report is given.
@@ -59,13 +59,13 @@ pub(crate) struct Made {
 pub(crate) async fn make<B: Bus>(desk: &Desk<B>, engine: Run, facts: Facts) -> Result<Made, Error> {
     let Facts { file, wanted, .. } = &facts;
     let (file, wanted) = (file.clone(), wanted.clone());
-    let (engine, assembled, path) = assemble(desk, engine, facts).await?;
+    let (engine, assembled, written) = assemble(desk, engine, facts).await?;
     let mut texts = BTreeMap::new();
     if wanted.html {
         texts = beginnings(desk, engine.plan().run(), &assembled.promotions).await;
     }
     let settings = desk.settings.clone();
-    aside(move || bundle(&settings, &engine, assembled, (file, wanted, texts), path)).await?
+    aside(move || bundle(&settings, &engine, assembled, (file, wanted, texts), written)).await?
 }
 
 /// Assembles, aside: a LAST may have a million tasks.
@@ -73,7 +73,7 @@ async fn assemble<B: Bus>(
     desk: &Desk<B>,
     engine: Run,
     Facts { kept, cancelled, reused, file: alt_file, wanted }: Facts,
-) -> Result<(Run, Assembled, TempPath), Error> {
+) -> Result<(Run, Assembled, Spooled), Error> {
     #[cfg(not(feature = "sim"))]
     let bus = desk.bus.clone();
     let settings = desk.settings.clone();
@@ -83,8 +83,7 @@ async fn assemble<B: Bus>(
     #[cfg(feature = "sim")]
     let mut told = TaskLedger::new(&desk.bus, &engine, kept).all().await?.into_iter();
     aside(move || {
-        let (file, path) = temporary(&settings.scratch)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let mut out = Spool::new(&settings.scratch);
         let plan = engine.plan();
         let alt = plan.alt();
         let digest = FileDigest { size: alt_file.len() as u64, sha256: store::sha256(&alt_file) };
@@ -111,8 +110,8 @@ async fn assemble<B: Bus>(
         let mut ask = |_| told.next().ok_or(Error::Bus(bus::Error::UnknownRun(plan.run())));
         let assembled = last::assemble(&mut out, &facts, &mut ask)
             .map_err(|error| Error::Last(error.to_string()))?;
-        out.flush().map_err(|error| Error::Last(error.to_string()))?;
-        Ok((engine, assembled, path))
+        let written = out.finish().map_err(|error| Error::Last(error.to_string()))?;
+        Ok((engine, assembled, written))
     })
     .await?
 }
@@ -160,7 +159,7 @@ fn bundle(
     engine: &Run,
     assembled: Assembled,
     (file, wanted, texts): Sources,
-    path: TempPath,
+    written: Spooled,
 ) -> Result<Made, Error> {
     let plan = engine.plan();
     let Assembled { sha256, size, status, promotions, ends, summary, outline } = assembled;
@@ -183,34 +182,35 @@ fn bundle(
         digest: it.digest,
         content: Content::Object(it.from),
     }));
-    let last = Member {
-        path: LAST.to_owned(),
-        digest: FileDigest { size, sha256 },
-        content: Content::File(path.to_path_buf()),
-    };
-    let mut scratch = vec![path];
-    let mut packed = None;
-    if wanted.compression {
-        let path = compressed(&settings.scratch, &scratch[0])?;
-        packed = Some(Content::File(path.to_path_buf()));
-        scratch.push(path);
-    }
+    let mut scratch = Vec::new();
+    let packed = wanted.compression.then(|| compressed(&settings.scratch, &written));
+    let packed = packed.transpose()?.map(|packed| content(packed, &mut scratch));
+    let content = content(written, &mut scratch);
+    let last = Member { path: LAST.to_owned(), digest: FileDigest { size, sha256 }, content };
     let bundle = Bundle::new(plan.run(), settings, wanted.archives, (last, packed), beside);
     Ok(Made { bundle, status, _scratch: scratch })
 }
 
-/// The result at `path`, compressed.
-fn compressed(scratch: &PathBuf, path: &Path) -> Result<TempPath, Error> {
-    let (file, packed) = temporary(scratch)?;
-    let packing = File::open(path)
-        .and_then(|mut last| last::gzip(&mut last, BufWriter::with_capacity(1 << 20, file)));
-    packing.map_err(|error| Error::Last(error.to_string()))?;
-    Ok(packed)
+/// Where what was written is read from; a file is put with those that go when all is stored.
+fn content(written: Spooled, scratch: &mut Vec<TempPath>) -> Content {
+    match written {
+        Spooled::Small(bytes) => Content::Bytes(bytes),
+        Spooled::Large(path) => {
+            let content = Content::File(path.to_path_buf());
+            scratch.push(path);
+            content
+        }
+    }
 }
 
-fn temporary(scratch: &PathBuf) -> Result<(File, TempPath), Error> {
-    let made = std::fs::create_dir_all(scratch)
-        .and_then(|()| tempfile::Builder::new().prefix("last-").tempfile_in(scratch));
-    let made = made.map_err(|source| store::Error::File { path: scratch.clone(), source })?;
-    Ok(made.into_parts())
+/// The result, compressed.
+fn compressed(folder: &Path, last: &Spooled) -> Result<Spooled, Error> {
+    let mut packed = Spool::new(folder);
+    let packing = match last {
+        Spooled::Small(bytes) => last::gzip(&mut &bytes[..], &mut packed),
+        Spooled::Large(path) => {
+            File::open(path).and_then(|mut file| last::gzip(&mut file, &mut packed))
+        }
+    };
+    packing.and_then(|_| packed.finish()).map_err(|error| Error::Last(error.to_string()))
 }
