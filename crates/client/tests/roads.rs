@@ -122,7 +122,9 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
 fn masked(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let masked = fields.into_iter().map(|(name, value)| {
+            // Told only where somebody waited for a seat, which is a matter of time too.
+            let fields = fields.into_iter().filter(|(name, _)| name != "limit_ms");
+            let masked = fields.map(|(name, value)| {
                 let by_time = ["_ms", "_at", "_time"].iter().any(|end| name.ends_with(end));
                 let masks = by_time || ["worker", "critical_path", "summary"].contains(&&*name);
                 (name, if masks { json!("masked") } else { masked(value) })

@@ -42,7 +42,6 @@ fn told(task: TaskIndex) -> TaskFacts {
         worker: None,
         seat_wait_ms: 0,
         run_ms: 1,
-        seat_wait_ms: 0,
         log: vec![],
         reused_from: None,
     };
