@@ -22,8 +22,8 @@ use crate::dispatch::{self, Orders};
 use crate::kept::Kept;
 use crate::{Desk, Error, answers, finish, make, refuse, reuse};
 
-/// Tasks of a run whose LAST takes its time: meanwhile the lists say that all of them are decided.
-const LONG_TO_TELL: usize = 1_000;
+/// After how long the lists are told that all tasks are decided and the LAST is not stored yet.
+const LONG: Duration = Duration::from_millis(100);
 
 /// Conducts the run of `stored` to its end. May be begun anew at any point, here or elsewhere.
 pub(crate) async fn conduct<B: Bus>(
@@ -32,8 +32,6 @@ pub(crate) async fn conduct<B: Bus>(
 ) -> Result<(), Error> {
     let submission = &stored.body;
     let run = submission.run;
-    // Before the end is looked for: who ends a run forgets its owner after that.
-    let owned = desk.bus.own(run).await?;
     match desk.bus.end_of(run).await {
         Ok(None) => {}
         Ok(Some(end)) => {
@@ -49,6 +47,9 @@ pub(crate) async fn conduct<B: Bus>(
         }
         Err(error) => return Err(error.into()),
     }
+    let mut owned = desk.bus.own(run).await?;
+    // Who ends a run forgets its owner after that: it may have been ended and forgotten meanwhile.
+    owned.first = owned.first && desk.bus.end_of(run).await?.is_none();
     info!(run.id = %run, epoch = owned.epoch.0, "run taken");
     let file = match file(desk, submission).await {
         Err(Error::Unusable(why)) => {
@@ -69,7 +70,6 @@ pub(crate) async fn conduct<B: Bus>(
             taken => taken?,
         }
     }
-    let mut owned = owned;
     let conductor = loop {
         match conduct_from_the_start(desk, owned, stored, &alt).await {
             // Told again from the start it is the same run, with nothing missed.
@@ -81,15 +81,13 @@ pub(crate) async fn conduct<B: Bus>(
             conducted => break conducted?,
         }
     };
-    if conductor.engine.plan().len() >= LONG_TO_TELL {
-        conductor.report().await?;
-    }
     let Conductor { engine, kept, cancelled, .. } = conductor;
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
     let wanted = Wanted::of(submission.last, desk.settings.last, alt.file().last);
     let facts = make::Facts { kept, cancelled, reused, file, wanted };
-    let end = finish::finish(desk, engine, facts).await?;
+    let finishing = finish::finish(desk, engine, facts);
+    let end = told_if_long(desk, &record, finishing).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
     // must be stored.
     let record = RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record };
@@ -98,6 +96,22 @@ pub(crate) async fn conduct<B: Bus>(
     desk.settings.metrics.end(end.status);
     finish::tidy(desk, run).await;
     Ok(())
+}
+
+/// Waits for the LAST; one that is large, or finds no store, is told of meanwhile.
+async fn told_if_long<B: Bus, T>(
+    desk: &Desk<B>,
+    record: &RunRecord,
+    finishing: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::pin!(finishing);
+    tokio::select! {
+        biased;
+        finished = &mut finishing => return finished,
+        () = sleep(LONG) => {}
+    }
+    desk.report(record.clone()).await?;
+    finishing.await
 }
 
 async fn conduct_from_the_start<'a, B: Bus>(
@@ -277,7 +291,12 @@ impl<B: Bus> Conductor<'_, B> {
                 (at, event)
             }
             Heard::Cancelled(stored) => {
-                self.cancelled.get_or_insert(stored.body.reason);
+                // When nothing is left to cancel it changes nothing, not even a summary: whoever
+                // conducted the run to that point did not hear of it.
+                let counts = self.engine.counts();
+                if counts.decided() < counts.total() {
+                    self.cancelled.get_or_insert(stored.body.reason);
+                }
                 (stored.at, Event::CancelAsked)
             }
         };

@@ -38,9 +38,10 @@ impl NatsBus {
         let to = subject::owner(run);
         // New for every taking: what was written before must not be taken for this.
         let mark = self.connection.client.new_inbox();
-        // Most runs have none yet.
-        let mut last = 0;
-        for _ in 0..=TRIES {
+        for _ in 0..TRIES {
+            // Read, also where none is to be expected: a write that is late, and comes when another
+            // has ended the run and forgotten its owner, would be left behind for ever.
+            let last = self.owner(run).await?.map_or(0, |owner| owner.0);
             let mut headers = HeaderMap::new();
             headers.insert(EXPECTED_SEQUENCE, last.to_string());
             // The stream keeps one message a subject and refuses a second, except for this.
@@ -50,9 +51,7 @@ impl NatsBus {
                     self.guard(run).await;
                     return Ok(Owned { epoch: Epoch(published.seq), first: last == 0 });
                 }
-                Ok(Err(fault)) if fault.is_conflict() => {
-                    last = self.owner(run).await?.map_or(0, |owner| owner.0);
-                }
+                Ok(Err(fault)) if fault.is_conflict() => {}
                 Ok(Err(fault)) => return Err(fault.into_error(&to)),
                 // Unknown: the record itself tells.
                 Err(Error::Unknown(why)) => match self.owner(run).await? {
