@@ -32,24 +32,14 @@ pub(crate) async fn conduct<B: Bus>(
 ) -> Result<(), Error> {
     let submission = &stored.body;
     let run = submission.run;
-    match desk.bus.end_of(run).await {
-        Ok(None) => {}
-        Ok(Some(end)) => {
-            // Its coordinator died between the end and the ack.
-            dispatch::insist(|| desk.bus.end(end.clone())).await?;
-            return Ok(());
-        }
-        // Create-only: no other end can take its place, so there is nothing left to do but to tell.
-        Err(bus::Error::Damaged(why)) => {
-            error!(run.id = %run, %why, "the end of the run cannot be read");
-            let reason = format!("the end stored for the run cannot be read: {why}");
-            return refuse::keep_aside(desk, stored, None, vec![reason]).await;
-        }
-        Err(error) => return Err(error.into()),
+    if is_over(desk, stored).await? {
+        return Ok(());
     }
     let mut owned = desk.bus.own(run).await?;
     // Who ends a run forgets its owner after that: it may have been ended and forgotten meanwhile.
-    owned.first = owned.first && desk.bus.end_of(run).await?.is_none();
+    if owned.first && is_over(desk, stored).await? {
+        return Ok(());
+    }
     info!(run.id = %run, epoch = owned.epoch.0, "run taken");
     let file = match file(desk, submission).await {
         Err(Error::Unusable(why)) => {
@@ -112,6 +102,27 @@ async fn told_if_long<B: Bus, T>(
     }
     desk.report(record.clone()).await?;
     finishing.await
+}
+
+/// Whether the run has ended; then nothing is left of it afterwards but its end.
+async fn is_over<B: Bus>(desk: &Desk<B>, stored: &StoredSubmission) -> Result<bool, Error> {
+    let run = stored.body.run;
+    match desk.bus.end_of(run).await {
+        Ok(None) => Ok(false),
+        Ok(Some(end)) => {
+            // Its coordinator died between the end and the ack.
+            dispatch::insist(|| desk.bus.end(end.clone())).await?;
+            Ok(true)
+        }
+        // Create-only: no other end can take its place, so there is nothing left to do but to tell.
+        Err(bus::Error::Damaged(why)) => {
+            error!(run.id = %run, %why, "the end of the run cannot be read");
+            let reason = format!("the end stored for the run cannot be read: {why}");
+            refuse::keep_aside(desk, stored, None, vec![reason]).await?;
+            Ok(true)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn conduct_from_the_start<'a, B: Bus>(

@@ -30,7 +30,7 @@ use bus::{Bus, RunClaim};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use last::SigningKey;
-use protocol::{Catalogue, limits};
+use protocol::{Catalogue, RunId, limits};
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -175,6 +175,21 @@ async fn keep_queues<B: Bus>(bus: B, queues: BTreeMap<String, Option<u32>>) {
     }
 }
 
+/// Has a run that has ended forgotten once more: what was written for it here may have been on its
+/// way for longer than its lease, and arrived when its new owner had ended it already. What asks for
+/// the end goes the same way behind it.
+async fn forget_if_over<B: Bus>(desk: &Desk<B>, run: RunId) {
+    let forgotten = async {
+        if let Some(end) = dispatch::insist(|| desk.bus.end_of(run)).await? {
+            dispatch::insist(|| desk.bus.end(end.clone())).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = forgotten.await {
+        warn!(run.id = %run, error = %error, "the run's owner record may be left behind");
+    }
+}
+
 /// Conducts a run and says how that went. A run that failed here stays on the road for another.
 async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim, leaving: CancellationToken) {
     let run = claim.submission().body.run;
@@ -199,6 +214,7 @@ async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim, leaving: Ca
         Some(Err(Error::Bus(bus::Error::Fenced(_) | bus::Error::LeaseLost))) => {
             desk.settings.metrics.be_fenced();
             info!(run.id = %run, "run has another owner");
+            forget_if_over(&desk, run).await;
         }
         Some(Err(error)) => error!(run.id = %run, error = %error, "run left to another"),
         None => {
