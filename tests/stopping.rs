@@ -46,7 +46,7 @@ fn both_run(door: &Door) -> [Pid; 2] {
     let files = ["own.pid", "child.pid"].map(|name| door.path(name));
     until(LONG, "the program and its child run", || files.iter().all(|file| pid(file).is_some()));
     // What began a moment ago is not known to run, and is cancelled without its grace.
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::park_timeout(Duration::from_millis(100));
     files.map(|file| pid(&file).unwrap())
 }
 

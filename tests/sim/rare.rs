@@ -42,7 +42,6 @@ pub(crate) const ALL: &[&str] = &[
     "a coordinator was frozen past its lease and came back",
     "a verdict came after the end of its run",
     "a lease was renewed by one who had lost it",
-    "a lease was given back by one who had lost it",
     "an attempt ran out of time",
     "a coordinator sealed an attempt",
     "a run was cancelled while it ran",

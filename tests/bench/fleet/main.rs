@@ -95,8 +95,8 @@ fn main() {
     std::fs::create_dir_all(&folder).unwrap();
     let table = table::table(&systems);
     print!("{table}");
-    std::fs::write(folder.join("results.md"), table).unwrap();
-    std::fs::write(folder.join("results.svg"), chart::chart(&systems)).unwrap();
+    std::fs::write(folder.join("RESULTS.md"), table).unwrap();
+    std::fs::write(folder.join("RESULTS.svg"), chart::chart(&systems)).unwrap();
 }
 
 fn known(word: &str) -> bool {

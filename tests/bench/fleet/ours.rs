@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use alt::Priority;
+use alt::{ArchiveChoice, LastOptions, Priority};
 use bus::NatsBus;
 use bytes::Bytes;
 use client::{Client, Request};
@@ -22,6 +22,18 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::figures::{System, Times, count};
 use crate::shape::Shape;
+
+/// No report, picture and archive: no peer makes any.
+const LAST_ALONE: LastOptions = LastOptions {
+    html: Some(false),
+    graph: Some(false),
+    archive: Some(ArchiveChoice::Off),
+    artifacts: None,
+    compression: None,
+};
+
+/// Graphs of the run that has them all.
+const BURST: usize = 1_000;
 
 /// Attempts that each of the two workers runs at once.
 const SLOTS: &str = "128";
@@ -68,10 +80,7 @@ impl Fleet {
                 .args(words)
                 .env("RUNNER_NATS_URL", server.url())
                 .env("RUNNER_STORE_URL", format!("file://{}", folder.path().display()))
-                .env(
-                    "RUNNER_LOG_LEVEL",
-                    std::env::var("RUNNER_LOG_LEVEL").as_deref().unwrap_or("warn"),
-                )
+                .env("RUNNER_LOG_LEVEL", "warn")
                 .stdout(Stdio::null());
             command
         };
@@ -90,6 +99,11 @@ impl Fleet {
 
     /// Submits a file and waits for its end: its LAST is stored by then.
     async fn run(&self, file: Bytes) -> Duration {
+        self.run_for(file, LAST_ALONE).await
+    }
+
+    /// The same with more or less beside the LAST.
+    async fn run_for(&self, file: Bytes, last: LastOptions) -> Duration {
         let run = RunId::new();
         let (told, end) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(run.to_string(), told);
@@ -101,6 +115,7 @@ impl Fleet {
             mode: None,
             persona: None,
             reuse: None,
+            last,
         };
         self.client.submit(&self.store, request).await.unwrap();
         timeout(PATIENCE, end).await.unwrap().unwrap();
@@ -173,6 +188,15 @@ impl Fleet {
         for (tasks, rate) in tasks_alone {
             let note = format!("fan of {tasks}, submission to last verdict: {rate:.0} tasks/s");
             system.notes.push(note);
+        }
+        if shapes.contains(&Shape::Burst(BURST)) {
+            let file = Bytes::from(Shape::Burst(BURST).alt());
+            let all = LastOptions::default();
+            let begun = Instant::now();
+            join_all((0..BURST).map(|_| self.run_for(file.clone(), all))).await;
+            let rate = count(BURST) / begun.elapsed().as_secs_f64();
+            let with = "with report, picture and archive";
+            system.notes.push(format!("{BURST} graphs of five at once {with}: {rate:.0} graphs/s"));
         }
         self.weigh(&mut system, "at most");
         if let Some(tasks) = largest {

@@ -13,8 +13,8 @@ use crate::shape::Shape;
 /// Their names, as `just bench` knows them.
 pub(crate) const NAMES: [&str; 6] = ["bullmq", "celery", "dask", "hyperqueue", "ray", "restate"];
 
-/// The longest that one peer may take; what it said until then counts.
-const PATIENCE: &str = "900";
+/// The longest that one peer may take, seconds; what it said until then counts.
+const PATIENCE: &str = "90";
 
 /// Runs a peer; `None` where `just peers` did not install it.
 pub(crate) fn measure(name: &str, shapes: &[Shape]) -> Option<System> {

@@ -23,8 +23,15 @@ const repeat = async (count, run) => {
   return each;
 };
 
+/** Rejects when the time is up, so that whoever waits for it still ends its servers. */
+const interrupted = new Promise((_, stop) => {
+  process.once('SIGINT', () => stop(new Error('out of time')));
+});
+
 /** Runs the shapes asked for; a shape whose function is not there is left out. */
-export const measure = async ({ fan, chain, layers, small, one }) => {
+export const measure = (functions) => Promise.race([interrupted, measureAll(functions)]);
+
+const measureAll = async ({ fan, chain, layers, small, one }) => {
   await fan(100);
   const burst = (count) => Promise.all(Array.from({ length: count }, () => small()));
   const whole = { fan, chain, layered: layers, burst };
