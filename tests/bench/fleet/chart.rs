@@ -1,4 +1,4 @@
-//! The figures as a picture: a panel a shape, a bar a system, the better the longer.
+//! The figures as a picture: a panel a shape, a bar a system.
 
 use std::fmt::Write as _;
 
