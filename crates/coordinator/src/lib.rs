@@ -148,6 +148,8 @@ pub async fn coordinate<B: Bus>(
                 Err(bus::Error::Closed) => return Err(bus::Error::Closed),
                 Err(error) => {
                     warn!(error = %error, "no submission could be taken; trying again");
+                    // The others fail for the same reason, and each would be waited for.
+                    claims.clear();
                     tokio::time::sleep(AGAIN).await;
                 }
             }
