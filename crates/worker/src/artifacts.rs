@@ -30,7 +30,8 @@ struct Named {
 /// Stores the output and its files; the report is `Ok` unless that fails.
 /// `uploads` of them are on their way at once.
 pub(crate) async fn keep(
-    (store, uploads): (&Store, usize),
+    store: &Store,
+    uploads: usize,
     offer: &Offer,
     scratch: &Path,
     output: Json,
@@ -42,14 +43,15 @@ pub(crate) async fn keep(
         return Report::failed(message, false);
     }
     let folder = key::attempt_folder(&offer.run.to_string(), offer.task.0, offer.attempt.get());
-    match keep_all((store, uploads), &folder, scratch, output).await {
+    match keep_all(store, uploads, &folder, scratch, output).await {
         Ok(kept) => Report::Ok(kept),
         Err(error) => Report::failed(format!("the output could not be stored: {error}"), true),
     }
 }
 
 async fn keep_all(
-    (store, uploads): (&Store, usize),
+    store: &Store,
+    uploads: usize,
     folder: &str,
     scratch: &Path,
     output: Json,

@@ -262,8 +262,8 @@ async fn run_job<B: Bus>(
     let report =
         match supervise(declaration, parameters, context, stop, &bench.leaving, limit).await {
             Ok(output) => {
-                let store = (&bench.store, bench.settings.uploads);
-                artifacts::keep(store, offer, scratch, output).await
+                let uploads = bench.settings.uploads;
+                artifacts::keep(&bench.store, uploads, offer, scratch, output).await
             }
             Err(report) => report,
         };
