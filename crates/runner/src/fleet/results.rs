@@ -61,7 +61,11 @@ async fn side_of_run(text: &str, settings: &Settings) -> Result<Side, Failure> {
     let Fetched { last, .. } =
         fetch_last(&fleet.store, &end).await.map_err(|error| unfetched(&error))?;
     let alt = match &last.alt_file {
-        Some(file) => fleet.store.get(&format!("{}/{}", folder_of(&end), file.name)).await.ok(),
+        Some(file) => match fleet.store.get(&format!("{}/{}", folder_of(&end), file.name)).await {
+            Ok(text) => Some(text),
+            Err(store::Error::Missing(_)) => None,
+            Err(error) => return Err(unfetched(&error.into())),
+        },
         None => None,
     };
     Ok(Side { last, alt: alt.map(Into::into) })
