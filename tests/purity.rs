@@ -53,7 +53,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "double",
-        &["bus", "coordinator", "job", "jobs", "protocol", "store", "worker"],
+        &["alt", "bus", "coordinator", "job", "jobs", "protocol", "store", "worker"],
         "it plays the roles as the program does, and its parts are all for tests",
     ),
     ("tests", &[], "promises are tested from outside; its parts are all for tests"),

@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use alt::Json;
 use bus::{Bus, NatsBus};
-use job::{Permissions, Registry};
+use job::{Context, Error, Permissions, Registry, job};
 use protocol::{WorkerId, limits};
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
@@ -102,6 +103,7 @@ async fn work<B: Bus>(
         uploads: protocol::limits::UPLOADS.into(),
         queues: queues.into_keys().collect(),
         permissions: Permissions { allow_exec: true, allow_private_addresses: false },
+        environment: Arc::default(),
         scratch,
         grace: GRACE,
         metrics: worker::Metrics::default(),
@@ -109,6 +111,14 @@ async fn work<B: Bus>(
     tokio::spawn(stand_still());
     let working = worker::work(bus, store, registry, settings, shutdown);
     worker::watched(LEASE, working).await.unwrap().unwrap();
+}
+
+/// Counts its attempts, across workers.
+#[job("counts")]
+async fn counts(_parameters: Json, context: Context) -> Result<u64, Error> {
+    let times = context.recall::<u64>("times").await?.unwrap_or(0) + 1;
+    context.remember("times", &times).await?;
+    Ok(times)
 }
 
 /// From SIGUSR1 on every thread of the runtime is held, as by jobs that wait without saying so.

@@ -16,6 +16,7 @@ pub(crate) const ROAD: &[&str] = &[
     "Bus.cancel",
     "Bus.report",
     "Bus.beat",
+    "Bus.remember",
     "Bus.quarantine",
     "Bus.end",
     // Taking what lies there is a write too: it begins a lease.
@@ -43,6 +44,7 @@ pub(crate) const ASKING: &[&str] = &[
     "Bus.ask",
     "Bus.questions",
     "Bus.beats",
+    "Bus.recall",
     "Bus.record_of",
     "Bus.end_of",
     "Bus.ended",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use alt::Json;
 use bus::lease::Lease;
 use bus::{Accepted, Bus, Claim, Error, Owned, Questions, Recorded, RunClaim, StoredSubmission};
 use protocol::{
@@ -113,6 +114,14 @@ impl<B: Bus> Bus for Road<B> {
 
     async fn beats(&self) -> Result<Self::Beats, Error> {
         self.0.beats().await
+    }
+
+    async fn recall(&self, job: &str, key: &str) -> Result<Option<Json>, Error> {
+        self.0.recall(job, key).await
+    }
+
+    async fn remember(&self, job: &str, key: &str, value: Json) -> Result<(), Error> {
+        at("Bus.remember", self.0.remember(job, key, value)).await
     }
 
     async fn quarantine(&self, item: Quarantined) -> Result<(), Error> {

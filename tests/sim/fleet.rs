@@ -153,6 +153,7 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
                 uploads: protocol::limits::UPLOADS.into(),
                 queues: registry.catalogue().queues().into_keys().collect(),
                 permissions: Permissions::default(),
+                environment: Arc::default(),
                 scratch: site.scratch.join(&name),
                 grace: GRACE,
                 metrics: worker::Metrics::default(),

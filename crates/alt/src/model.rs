@@ -50,6 +50,19 @@ pub enum Priority {
     Low,
 }
 
+impl Priority {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
 /// A file that passed validation: dependencies are indices, jobs are names, limits hold.
 #[derive(Debug, Clone)]
 pub struct AltFile {

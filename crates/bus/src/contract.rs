@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
+use alt::Json;
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
     RunRecord, Started, Stored, Submission, Timestamp, Verdict,
@@ -283,6 +284,21 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
 
     /// The heartbeats of all workers, from now on.
     fn beats(&self) -> impl Future<Output = Result<Self::Beats, Error>> + Send;
+
+    /// What a job remembers under a key, if anything.
+    fn recall(
+        &self,
+        job: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<Json>, Error>> + Send;
+
+    /// Replaces what a job remembers under a key; the last one written stands.
+    fn remember(
+        &self,
+        job: &str,
+        key: &str,
+        value: Json,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Keeps what could not be used, once, for an operator.
     fn quarantine(&self, item: Quarantined) -> impl Future<Output = Result<(), Error>> + Send;

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use alt::Json;
 use bytes::Bytes;
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
-    RunRecord, Sequence, Started, Stored, Submission, Timestamp, Verdict, codec,
+    RunRecord, Sequence, Started, Stored, Submission, Timestamp, Verdict, codec, subject,
 };
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -60,6 +61,8 @@ struct State {
     /// Submissions that nobody holds, each with the moment from which it may be taken.
     unclaimed: VecDeque<(Instant, RunId)>,
     submitted: u64,
+    /// What jobs remember, for as long as this process lives.
+    memory: HashMap<String, Json>,
 }
 
 #[derive(Debug)]
@@ -91,6 +94,7 @@ impl LocalBus {
             runs: HashMap::new(),
             unclaimed: VecDeque::new(),
             submitted: 0,
+            memory: HashMap::new(),
         };
         let shared = Shared {
             state: Mutex::new(state),
@@ -337,6 +341,15 @@ impl Bus for LocalBus {
 
     async fn beats(&self) -> Result<LocalBeats, Error> {
         Ok(LocalBeats::new(self.shared.beats.subscribe()))
+    }
+
+    async fn recall(&self, job: &str, key: &str) -> Result<Option<Json>, Error> {
+        Ok(self.shared.state().memory.get(&subject::memory(job, key)).cloned())
+    }
+
+    async fn remember(&self, job: &str, key: &str, value: Json) -> Result<(), Error> {
+        self.shared.state().memory.insert(subject::memory(job, key), value);
+        Ok(())
     }
 
     async fn quarantine(&self, item: Quarantined) -> Result<(), Error> {

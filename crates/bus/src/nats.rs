@@ -13,6 +13,7 @@ mod dial;
 mod direct;
 mod durability;
 mod follow;
+mod memory;
 mod offers;
 mod pace;
 mod publish;
@@ -28,6 +29,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use alt::Json;
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
     RunRecord, Started, Stored, Submission, Timestamp, Verdict, subject,
@@ -249,6 +251,14 @@ impl Bus for NatsBus {
 
     async fn beats(&self) -> Result<NatsBeats, Error> {
         NatsBeats::open(&self.connection).await
+    }
+
+    async fn recall(&self, job: &str, key: &str) -> Result<Option<Json>, Error> {
+        self.remembered(job, key).await
+    }
+
+    async fn remember(&self, job: &str, key: &str, value: Json) -> Result<(), Error> {
+        self.store_memory(job, key, &value).await
     }
 
     async fn quarantine(&self, item: Quarantined) -> Result<(), Error> {

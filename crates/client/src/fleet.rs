@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alt::LastOptions;
 use bus::local::LocalBus;
-use job::{Permissions, Registry};
+use job::{Environment, Permissions, Registry};
 use last::SigningKey;
 use protocol::{WorkerId, limits};
 use store::Store;
@@ -35,6 +35,8 @@ pub struct LocalSettings {
     pub uploads: usize,
     /// What jobs may do.
     pub permissions: Permissions,
+    /// The variables that jobs see.
+    pub environment: Arc<Environment>,
     /// Queues that the files to come may name, beside those of the jobs: the one worker serves all.
     pub queues: BTreeSet<String>,
     /// What bundles hold; goes before what the file says.
@@ -103,6 +105,7 @@ impl LocalFleet {
                 uploads: settings.uploads,
                 queues: queues.into_iter().collect(),
                 permissions: settings.permissions,
+                environment: settings.environment,
                 scratch: scratch.path().to_owned(),
                 grace: Duration::MAX,
                 metrics: worker::Metrics::default(),

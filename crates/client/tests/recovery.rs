@@ -69,6 +69,7 @@ impl Rig {
             uploads: protocol::limits::UPLOADS.into(),
             queues: self.registry.catalogue().queues().into_keys().collect(),
             permissions: Permissions::default(),
+            environment: Arc::default(),
             scratch: self.folder.path().join(name),
             grace: Duration::MAX,
             metrics: worker::Metrics::default(),

@@ -93,6 +93,7 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
                 uploads: protocol::limits::UPLOADS.into(),
                 queues: registry.catalogue().queues().into_keys().collect(),
                 permissions: Permissions::default(),
+                environment: Arc::default(),
                 scratch: folder.join(name),
                 grace: Duration::from_secs(5),
                 metrics: worker::Metrics::default(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use alt::TaskIndex;
 use bus::Bus;
-use engine::{Run, TaskState, delay_after};
+use engine::{Run, TaskState};
 use last::{AttemptFacts, TaskEnd, TaskFacts};
 use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, AttemptKey, Outcome, Stored, Timestamp, Verdict};
@@ -131,7 +131,7 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
             let attempt = verdict.body.attempt;
             let next_at = match verdict.body.outcome {
                 Outcome::Lost => verdict.at,
-                _ => verdict.at.after(delay_after(plan.run(), task, attempt)),
+                _ => verdict.at.after(plan.delay_after(task, attempt)),
             };
             let perturbation = plan
                 .chaos()

@@ -16,6 +16,5 @@ mod task;
 pub use chaos::Chaos;
 pub use event::{Dispatch, Effect, Event, Seal};
 pub use plan::Plan;
-pub use retry::delay_after;
 pub use run::Run;
 pub use task::{Decision, TaskState, Verdict};

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alt::{Alt, Mode, Priority, TaskIndex};
-use protocol::{Catalogue, JobPolicy, RunId, limits};
+use protocol::{Attempt, Catalogue, JobPolicy, RunId, limits};
 
 use crate::Chaos;
+use crate::retry::{Pause, delay_after};
 
 /// What one task may spend and where it waits.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +16,8 @@ struct Budget {
     retries: u8,
     /// Index into [`Plan::queues`].
     queue: u32,
+    /// Seconds to the first retry; 0 when the job does not say.
+    retry_delay: u32,
 }
 
 /// All that is fixed about a run before it starts.
@@ -46,7 +50,9 @@ impl Plan {
                 queues.push(name.clone());
                 u32::try_from(queues.len() - 1).unwrap_or(u32::MAX)
             });
-            budgets.push(Budget { retries: task.retry_count.unwrap_or(policy.retries), queue });
+            let retries = task.retry_count.unwrap_or(policy.retries);
+            let retry_delay = policy.retry_delay_seconds.unwrap_or(0);
+            budgets.push(Budget { retries, queue, retry_delay });
         }
         let file = alt.file();
         let chaos = (file.mode == Mode::Chaos)
@@ -102,6 +108,16 @@ impl Plan {
     #[must_use]
     pub fn retries(&self, task: TaskIndex) -> u8 {
         self.budgets[task.get()].retries
+    }
+
+    /// How long the task waits after this attempt failed.
+    #[must_use]
+    pub fn delay_after(&self, task: TaskIndex, attempt: Attempt) -> Duration {
+        let pause = match self.budgets[task.get()].retry_delay {
+            0 => Pause::USUAL,
+            seconds => Pause::from_seconds(seconds),
+        };
+        delay_after(self.run, task, attempt, pause)
     }
 
     /// The queue the task's attempts wait on.

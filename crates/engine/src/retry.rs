@@ -5,15 +5,34 @@ use std::time::Duration;
 use alt::TaskIndex;
 use protocol::{Attempt, RunId, limits};
 
+/// The first wait before a retry and the longest one, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    first: u64,
+    longest: u64,
+}
+
+impl Pause {
+    /// From [`limits::BACKOFF_MS`] to [`limits::BACKOFF_MS_MAX`].
+    pub(crate) const USUAL: Self =
+        Self { first: limits::BACKOFF_MS, longest: limits::BACKOFF_MS_MAX };
+
+    /// From so many seconds to [`limits::RETRY_DELAY_SECONDS_MAX`], or longer if they are more.
+    pub(crate) const fn from_seconds(seconds: u32) -> Self {
+        let most = limits::RETRY_DELAY_SECONDS_MAX;
+        let longest = if seconds > most { seconds } else { most };
+        Self { first: seconds as u64 * 1000, longest: longest as u64 * 1000 }
+    }
+}
+
 /// How long to wait after the `attempt`-th attempt of `task` failed.
 ///
-/// Doubles from [`limits::BACKOFF_MS`] to [`limits::BACKOFF_MS_MAX`], less up to a quarter drawn
-/// from the ids, so that tasks that failed together do not return together. No stored timer: any
-/// coordinator computes the same moment from the verdict.
-#[must_use]
-pub fn delay_after(run: RunId, task: TaskIndex, attempt: Attempt) -> Duration {
+/// Doubles from the first pause to the longest, less up to a quarter drawn from the ids, so that
+/// tasks that failed together do not return together. No stored timer: any coordinator computes the
+/// same moment from the verdict.
+pub(crate) fn delay_after(run: RunId, task: TaskIndex, attempt: Attempt, pause: Pause) -> Duration {
     let doublings = attempt.get().saturating_sub(1).min(16);
-    let full = limits::BACKOFF_MS.saturating_mul(1 << doublings).min(limits::BACKOFF_MS_MAX);
+    let full = pause.first.saturating_mul(1 << doublings).min(pause.longest);
     let lot = draw(run.seed(), task, attempt, Purpose::Backoff);
     Duration::from_millis(full - full / 4 * (lot % 256) / 256)
 }
@@ -51,14 +70,27 @@ mod tests {
         for number in 1..40 {
             let attempt = Attempt::new(number).unwrap();
             let full = (500_u128 << (number - 1).min(16)).min(60_000);
-            let wait = delay_after(run, TaskIndex(3), attempt).as_millis();
+            let wait = delay_after(run, TaskIndex(3), attempt, Pause::USUAL).as_millis();
             assert!(wait <= full && wait >= full * 3 / 4, "attempt {number}: {wait} ms of {full}");
         }
     }
 
     #[test]
+    fn a_job_may_say_how_long_the_first_wait_is() {
+        let wait = |number, seconds| {
+            let attempt = Attempt::new(number).unwrap();
+            delay_after(RunId::from_bits(7), TaskIndex(3), attempt, Pause::from_seconds(seconds))
+        };
+        for (number, seconds, full) in [(1, 30, 30), (3, 30, 120), (9, 30, 3600), (2, 9000, 9000)] {
+            let (wait, full) = (wait(number, seconds), Duration::from_secs(full));
+            assert!(wait <= full && wait >= full * 3 / 4, "{number} {seconds}: {wait:?}");
+        }
+    }
+
+    #[test]
     fn the_same_attempt_always_waits_the_same() {
-        let wait = |task| delay_after(RunId::from_bits(9), TaskIndex(task), Attempt::FIRST);
+        let run = RunId::from_bits(9);
+        let wait = |task| delay_after(run, TaskIndex(task), Attempt::FIRST, Pause::USUAL);
         assert_eq!(wait(1), wait(1));
         assert!((0..50).any(|task| wait(task) != wait(0)), "tasks must not all return together");
     }

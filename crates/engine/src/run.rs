@@ -10,7 +10,7 @@ use protocol::{Attempt, Counts, Outcome, Timestamp, limits};
 
 use crate::plan::Order;
 use crate::task::{Spent, decide};
-use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict, delay_after};
+use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict};
 
 /// The state of one execution of an ALT.
 ///
@@ -191,7 +191,7 @@ impl Run {
                 self.release_dependents(task);
             }
             Decision::RetryLater => {
-                let until = at.after(delay_after(self.plan.run(), task, attempt));
+                let until = at.after(self.plan.delay_after(task, attempt));
                 self.set(task, TaskState::Backoff { attempt: attempt.next(), until });
             }
             Decision::RetryNow => self.make_ready(task, attempt.next()),

@@ -1,59 +1,136 @@
-//! From the attribute and its function to the declaration that is linked in.
+//! From the attribute and what it stands on to the declaration that is linked in.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, ItemFn, LitStr, Type};
+use syn::{Attribute, Error, Expr, FnArg, Ident, Item, ItemFn, ItemImpl, Lit, LitStr, Meta, Type};
 
 use crate::arguments::Arguments;
 
 const SHAPE: &str = "a job is `async fn name(parameters: P, context: Context) -> Result<R, Error>`";
+const PLACES: &str = "a job is an `async fn`, or an `impl Job for` a type";
 
-pub(crate) fn expand(arguments: &Arguments, function: &ItemFn) -> syn::Result<TokenStream> {
+pub(crate) fn expand(arguments: &Arguments, item: &Item) -> syn::Result<TokenStream> {
+    match item {
+        Item::Fn(function) => of_function(arguments, function),
+        Item::Impl(implementation) => of_implementation(arguments, implementation),
+        other => Err(Error::new(other.span(), PLACES)),
+    }
+}
+
+/// A function is wrapped into a type that has no hooks.
+fn of_function(arguments: &Arguments, function: &ItemFn) -> syn::Result<TokenStream> {
     let parameters = parameters_type(function)?;
-    let name = name(arguments, function)?;
-    let Some(description) = &arguments.description else {
-        let problem = "the description is missing; add `description = \"What the job does.\"`";
-        return Err(Error::new(proc_macro2::Span::call_site(), problem));
+    let output = match &function.sig.output {
+        syn::ReturnType::Type(_, output) => output,
+        syn::ReturnType::Default => return Err(Error::new(function.sig.span(), SHAPE)),
     };
-    let timeout_seconds = optional(arguments.timeout_seconds);
-    let max_retries = arguments.max_retries.unwrap_or(0);
-    let max_concurrent = optional(arguments.max_concurrent);
     let call = &function.sig.ident;
-    let read = quote_spanned!(parameters.span()=>
-        ::job::macros_support::parameters::<#parameters>(&parameters)?
+    let name = match &arguments.name {
+        Some(name) => name.clone(),
+        None => LitStr::new(call.to_string().trim_start_matches("r#"), call.span()),
+    };
+    let plain = Ident::new("PlainJob", Span::call_site());
+    let declared = declare(arguments, &name, &function.attrs, &quote!(#plain), parameters)?;
+    let parameters = quote_spanned!(parameters.span()=> #parameters);
+    let output = quote_spanned!(output.span()=>
+        <#output as ::job::macros_support::Fallible>::Output
     );
     Ok(quote! {
         const _: () = {
-            fn run(
-                parameters: ::job::macros_support::Json,
-                context: ::job::Context,
-            ) -> ::job::BoxFuture<
-                'static,
-                ::core::result::Result<::job::macros_support::Json, ::job::Error>,
-            > {
-                ::std::boxed::Box::pin(async move {
-                    let parameters = #read;
-                    let output = #call(parameters, context).await?;
-                    ::job::macros_support::output(&output)
-                })
-            }
+            #[derive(::core::default::Default)]
+            struct #plain;
 
-            ::job::macros_support::inventory::submit! {
-                ::job::Declaration {
-                    name: #name,
-                    description: #description,
-                    options: ::job::Options {
-                        timeout_seconds: #timeout_seconds,
-                        max_retries: #max_retries,
-                        max_concurrent: #max_concurrent,
-                    },
-                    file: ::core::file!(),
-                    line: ::core::line!(),
-                    run,
+            impl ::job::Job for #plain {
+                type Parameters = #parameters;
+                type Output = #output;
+
+                async fn run(
+                    &self,
+                    parameters: Self::Parameters,
+                    context: ::job::Context,
+                ) -> ::core::result::Result<Self::Output, ::job::Error> {
+                    #call(parameters, context).await
                 }
             }
+
+            #declared
         };
+    })
+}
+
+fn of_implementation(arguments: &Arguments, item: &ItemImpl) -> syn::Result<TokenStream> {
+    let is_job = item.trait_.as_ref().and_then(|(_, path, _)| path.segments.last());
+    if is_job.is_none_or(|last| last.ident != "Job") {
+        return Err(Error::new(item.self_ty.span(), PLACES));
+    }
+    if !item.generics.params.is_empty() {
+        return Err(Error::new_spanned(&item.generics, "a job has no generic parameters"));
+    }
+    let Some(name) = &arguments.name else {
+        let problem = "the name is missing: `#[job(\"name\", …)]`";
+        return Err(Error::new(Span::call_site(), problem));
+    };
+    let this = &item.self_ty;
+    let parameters = quote!(<#this as ::job::Job>::Parameters);
+    let declared = declare(arguments, name, &item.attrs, &quote!(#this), &parameters)?;
+    Ok(quote!(const _: () = { #declared };))
+}
+
+/// The declaration of the job that `this` type is.
+fn declare(
+    arguments: &Arguments,
+    name: &LitStr,
+    attributes: &[Attribute],
+    this: &TokenStream,
+    parameters: &impl quote::ToTokens,
+) -> syn::Result<TokenStream> {
+    check_name(name)?;
+    let spoken = || name.value().replace(['_', '.', '-'], " ");
+    let title = arguments.title.as_ref().map_or_else(spoken, LitStr::value);
+    let said = arguments.description.as_ref().map(LitStr::value);
+    let description = said
+        .or_else(|| first_line_of_docs(attributes))
+        .unwrap_or_else(|| format!("Runs {}.", spoken()));
+    let options = arguments.options();
+    Ok(quote! {
+        fn begin() -> ::std::sync::Arc<dyn ::job::Code> {
+            ::std::sync::Arc::new(<#this as ::core::default::Default>::default())
+        }
+
+        fn schemas() -> ::job::Schemas {
+            #[allow(unused_imports)]
+            use ::job::macros_support::{Described as _, Undescribed as _};
+            ::job::Schemas {
+                parameters: (&::job::macros_support::Probe::<#parameters>::new()).schema(),
+                output: (&::job::macros_support::Probe::<<#this as ::job::Job>::Output>::new())
+                    .schema(),
+            }
+        }
+
+        ::job::macros_support::inventory::submit! {
+            ::job::Declaration {
+                name: #name,
+                title: #title,
+                description: #description,
+                options: #options,
+                file: ::core::file!(),
+                line: ::core::line!(),
+                begin,
+                schemas,
+            }
+        }
+    })
+}
+
+/// The first line of the documentation, if there is one.
+fn first_line_of_docs(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| {
+        let Meta::NameValue(pair) = &attribute.meta else { return None };
+        let Expr::Lit(value) = &pair.value else { return None };
+        let Lit::Str(text) = &value.lit else { return None };
+        let line = text.value().trim().to_owned();
+        (pair.path.is_ident("doc") && !line.is_empty()).then_some(line)
     })
 }
 
@@ -72,25 +149,13 @@ fn parameters_type(function: &ItemFn) -> syn::Result<&Type> {
     }
 }
 
-fn name(arguments: &Arguments, function: &ItemFn) -> syn::Result<LitStr> {
-    let ident = &function.sig.ident;
-    let name = match &arguments.name {
-        Some(name) => name.clone(),
-        None => LitStr::new(ident.to_string().trim_start_matches("r#"), ident.span()),
-    };
+fn check_name(name: &LitStr) -> syn::Result<()> {
     let text = name.value();
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     if fits {
-        Ok(name)
+        Ok(())
     } else {
         Err(Error::new(name.span(), "a job name is 1-64 letters, digits, `_`, `-` and `.`"))
-    }
-}
-
-fn optional(value: Option<u32>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
     }
 }

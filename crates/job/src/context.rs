@@ -4,12 +4,17 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use alt::{Json, Mode};
 use async_trait::async_trait;
 use protocol::{AttemptKey, Input};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Log};
+use crate::memory::{self, Memory};
+use crate::{Check, Environment, Error, Log};
 
 /// Names listed in an error, so that a task with 10,000 inputs has a readable one.
 const NAMES_LISTED: usize = 20;
@@ -40,6 +45,8 @@ pub struct ContextParts {
     pub key: AttemptKey,
     /// The author's id of the task.
     pub task: String,
+    /// The job's name.
+    pub job: String,
     /// Where this attempt alone may have a folder; made when its job asks for it.
     pub scratch: PathBuf,
     /// Fires when the attempt has to stop.
@@ -52,6 +59,10 @@ pub struct ContextParts {
     pub outputs: Arc<dyn Outputs>,
     /// What the worker allows.
     pub permissions: Arc<Permissions>,
+    /// The worker's variables.
+    pub environment: Arc<Environment>,
+    /// What the attempts of a job tell each other.
+    pub memory: Arc<dyn Memory>,
     /// The run's mode.
     pub mode: Mode,
     /// The run's persona.
@@ -135,6 +146,54 @@ impl Context {
     #[must_use]
     pub fn permissions(&self) -> &Permissions {
         &self.parts.permissions
+    }
+
+    /// The worker's variable of this name, or with `RUNNER_` before it, if it has a value.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.parts.environment.get(name)
+    }
+
+    /// What an attempt of this job remembered under `key` last, in the whole fleet.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be read now; [`Error::Failed`] when it is something else
+    /// than `T`.
+    pub async fn recall<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let kept = self.parts.memory.recall(&self.parts.job, key).await?;
+        kept.map(|kept| memory::read(key, &kept)).transpose()
+    }
+
+    /// Remembers `value` under `key` for all later attempts of this job; the last one written stands.
+    /// It outlives workers and runs, so it is for what must not be done twice: keep it small.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it may not have been stored; [`Error::Failed`] when it is no JSON
+    /// or longer than [`protocol::limits::MEMORY_BYTES`], or the key longer than
+    /// [`protocol::limits::MEMORY_KEY_BYTES`].
+    pub async fn remember<T: Serialize + Sync>(&self, key: &str, value: &T) -> Result<(), Error> {
+        let value = memory::written(key, value)?;
+        self.parts.memory.remember(&self.parts.job, key, value).await
+    }
+
+    /// Has every attempt of this job skipped from now on for `pause`, for this reason.
+    ///
+    /// # Errors
+    /// Those of [`Context::remember`].
+    pub async fn cool_down(&self, pause: Duration, reason: &str) -> Result<(), Error> {
+        let now = self.parts.memory.now();
+        self.remember(memory::COOL_DOWN, &memory::CoolDown::new(now, pause, reason)).await
+    }
+
+    /// Skips while the job cools down.
+    ///
+    /// # Errors
+    /// A [`crate::Skip`] that says until when and why, or that it cannot be found out.
+    pub async fn check_cooled_down(&self) -> Check {
+        match self.recall::<memory::CoolDown>(memory::COOL_DOWN).await? {
+            Some(cool_down) => cool_down.check(self.parts.memory.now()),
+            None => Ok(()),
+        }
     }
 
     /// The run's mode.

@@ -1,5 +1,7 @@
 //! Why a job did not return an output.
 
+use crate::Skip;
+
 /// The error of a job. Its text is shown to people as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -25,6 +27,9 @@ pub enum Error {
         /// Whether another attempt could end otherwise.
         retryable: bool,
     },
+    /// There is nothing to do, or now is not the time: no failure, and no output.
+    #[error("skipped: {0}")]
+    Skipped(String),
     /// The job stopped because it was told to.
     #[error("cancelled")]
     Cancelled,
@@ -50,10 +55,16 @@ impl Error {
     #[must_use]
     pub const fn retryable(&self) -> bool {
         match self {
-            Self::Parameter { .. } | Self::Refused(_) | Self::Cancelled => false,
+            Self::Parameter { .. } | Self::Refused(_) | Self::Skipped(_) | Self::Cancelled => false,
             Self::Unavailable(_) => true,
             Self::Failed { retryable, .. } => *retryable,
         }
+    }
+}
+
+impl From<Skip> for Error {
+    fn from(skip: Skip) -> Self {
+        Self::Skipped(skip.0)
     }
 }
 
@@ -81,6 +92,7 @@ mod tests {
             (Error::Unavailable("store".into()), "unavailable: store", true),
             (Error::failed("status 503"), "status 503", true),
             (Error::fatal("status 404"), "status 404", false),
+            (Error::Skipped("no news".into()), "skipped: no news", false),
             (Error::Cancelled, "cancelled", false),
         ];
         for (error, text, retryable) in table {

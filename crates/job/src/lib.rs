@@ -36,25 +36,49 @@
 //! A job may run more than once: a worker can die after the effect and before its report. Make the
 //! effect safe to repeat, or derive a key for it from [`Context::key`].
 
+mod code;
 mod context;
+mod credential;
 mod declaration;
 mod error;
+mod hooks;
+pub mod knobs;
 mod log;
+mod memory;
+mod options;
 mod registry;
+mod schemas;
 pub mod testing;
 
+pub use code::Code;
 pub use context::{Context, ContextParts, Outputs, Permissions};
-pub use declaration::{BoxFuture, Declaration, Options, Run};
+pub use credential::{Credential, Environment};
+pub use declaration::{BoxFuture, Declaration};
 pub use error::Error;
+pub use hooks::{Check, Job, Skip};
 pub use job_macros::job;
 pub use log::Log;
+pub use memory::{Memory, ShortMemory};
+pub use options::{Options, Rhythm};
 pub use registry::{Registry, RegistryError};
+pub use schemas::Schemas;
 
 /// What the code written by [`macro@job`] calls; not for people.
 #[doc(hidden)]
 pub mod macros_support {
-    pub use alt::Json;
+    pub use alt::Priority;
     pub use inventory;
+    pub use protocol::Misfire;
 
-    pub use crate::declaration::{output, parameters};
+    pub use crate::schemas::{Described, Probe, Undescribed};
+
+    /// What an async function gives back when all is well.
+    pub trait Fallible {
+        /// The output.
+        type Output;
+    }
+
+    impl<T> Fallible for Result<T, crate::Error> {
+        type Output = T;
+    }
 }

@@ -1,11 +1,12 @@
 //! The jobs of a program, by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use protocol::{Catalogue, DEFAULT_QUEUE, JobPolicy, limits};
+use protocol::{Catalogue, DEFAULT_QUEUE, JobPolicy};
 
 use crate::Declaration;
+use crate::knobs::{Setting, SettingError};
 
 /// Why the jobs of a program cannot be used as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,11 +45,27 @@ pub enum RegistryError {
         /// Who has the queue already.
         other: String,
     },
+    /// A job waits for one that is not there, or for itself.
+    #[error("the job at {place} depends on `{dependency}`, which is {problem}")]
+    Dependency {
+        /// `file:line` of the job.
+        place: String,
+        /// What it depends on.
+        dependency: &'static str,
+        /// Why it cannot.
+        problem: &'static str,
+    },
 }
 
-/// The jobs of a program, by name.
+/// The jobs of a program, by name, each with the options that it has here.
 #[derive(Debug, Clone)]
-pub struct Registry(BTreeMap<&'static str, &'static Declaration>);
+pub struct Registry {
+    jobs: BTreeMap<&'static str, Declaration>,
+    /// Older names, and what they are called now.
+    aliases: BTreeMap<&'static str, &'static str>,
+    /// Where options were set from outside.
+    settings: Vec<Setting>,
+}
 
 impl Registry {
     /// All jobs linked into this program.
@@ -68,70 +85,131 @@ impl Registry {
         declarations: impl IntoIterator<Item = &'static Declaration>,
     ) -> Result<Self, RegistryError> {
         let mut jobs = BTreeMap::new();
+        let mut named = BTreeMap::new();
         for declaration in declarations {
-            let name = declaration.name;
-            if !valid_name(name) {
-                let place = Place(declaration).to_string();
-                return Err(RegistryError::InvalidName { name, place });
+            for &name in [declaration.name].iter().chain(declaration.options.aliases) {
+                if !valid_name(name) {
+                    let place = Place(declaration).to_string();
+                    return Err(RegistryError::InvalidName { name, place });
+                }
+                if let Some(other) = named.insert(name, declaration) {
+                    let [first, second] = sorted(other, declaration);
+                    return Err(RegistryError::Duplicate { name, first, second });
+                }
             }
-            if let Some(other) = jobs.insert(name, declaration) {
-                let [first, second] = sorted(other, declaration);
-                return Err(RegistryError::Duplicate { name, first, second });
-            }
+            jobs.insert(declaration.name, *declaration);
         }
+        let aliases = named.into_iter().map(|(name, job)| (name, job.name));
+        let aliases = aliases.filter(|(name, job)| name != job).collect();
         if jobs.is_empty() {
             return Err(RegistryError::Empty);
         }
-        check_queues(jobs.values().copied())?;
-        Ok(Self(jobs))
+        check_queues(jobs.values())?;
+        check_dependencies(&jobs)?;
+        Ok(Self { jobs, aliases, settings: Vec::new() })
     }
 
-    /// The job of this name.
+    /// The same jobs with these options, the last of one name going before the others.
+    ///
+    /// # Errors
+    /// [`SettingError`] for a job or an option that is not there, or a value that cannot be.
+    pub fn with(mut self, settings: Vec<Setting>) -> Result<Self, SettingError> {
+        for Setting { job, option, value, source } in settings {
+            let problem = match self.jobs.get_mut(job.as_str()) {
+                Some(known) => known.options.set(&option, &value).err(),
+                None => Some(format!("there is no job `{job}`; `runner jobs ls` lists them")),
+            };
+            if let Some(problem) = problem {
+                return Err(SettingError { source_name: source, problem });
+            }
+            self.settings.push(Setting { job, option, value, source });
+        }
+        check_queues(self.jobs.values()).map_err(|error| SettingError {
+            source_name: "max_concurrent".to_owned(),
+            problem: error.to_string(),
+        })?;
+        Ok(self)
+    }
+
+    /// Those of the jobs that `chosen` says, with the options that they have here.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&'static Declaration> {
-        self.0.get(name).copied()
+    pub fn only(&self, chosen: impl Fn(&str) -> bool) -> Self {
+        let mut some = self.clone();
+        some.jobs.retain(|name, _| chosen(name));
+        some.aliases.retain(|_, name| chosen(name));
+        some
+    }
+
+    /// Where an option of a job was set from outside last.
+    #[must_use]
+    pub fn source(&self, job: &str, option: &str) -> Option<&str> {
+        let of = |setting: &&Setting| setting.job == job && setting.option == option;
+        self.settings.iter().rev().find(of).map(|setting| setting.source.as_str())
+    }
+
+    /// The job of this name, or that had it before.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Declaration> {
+        self.jobs.get(self.aliases.get(name).copied().unwrap_or(name))
     }
 
     /// All jobs, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = &'static Declaration> + '_ {
-        self.0.values().copied()
+    pub fn iter(&self) -> impl Iterator<Item = &Declaration> {
+        self.jobs.values()
     }
 
     /// Their names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.0.keys().copied()
+        self.jobs.keys().copied()
     }
 
     /// What a coordinator has to know of them.
     #[must_use]
     pub fn catalogue(&self) -> Catalogue {
-        let policies = self.iter().map(|job| (job.name.to_owned(), policy(job)));
-        Catalogue(policies.collect())
+        let mut policies: BTreeMap<_, _> =
+            self.iter().map(|job| (job.name.to_owned(), job.options.policy(job.name))).collect();
+        for (&alias, job) in &self.aliases {
+            // A job is run by itself once, whatever else it is called.
+            let policy = policies.get(*job).cloned();
+            policies.extend(policy.map(|job| {
+                (alias.to_owned(), JobPolicy { schedule: None, messages: false, ..job })
+            }));
+        }
+        Catalogue(policies)
     }
 }
 
-fn policy(job: &Declaration) -> JobPolicy {
-    JobPolicy {
-        queue: queue(job).unwrap_or_else(|| DEFAULT_QUEUE.to_owned()),
-        max_concurrent: job.options.max_concurrent,
-        retries: job.options.max_retries,
-        timeout_seconds: job.options.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS),
-    }
-}
-
-/// The queue of a job with a limit; queue names have no `.`, because it parts subjects.
-fn queue(job: &Declaration) -> Option<String> {
-    job.options.max_concurrent.map(|_| job.name.replace('.', "_"))
-}
-
-fn check_queues(jobs: impl Iterator<Item = &'static Declaration>) -> Result<(), RegistryError> {
+fn check_queues<'a>(jobs: impl Iterator<Item = &'a Declaration>) -> Result<(), RegistryError> {
     let every_other = "every job without a limit".to_owned();
     let mut taken = BTreeMap::from([(DEFAULT_QUEUE.to_owned(), every_other)]);
     for job in jobs {
-        let Some(queue) = queue(job) else { continue };
+        let Some(queue) = job.options.own_queue(job.name) else { continue };
         let place = Place(job).to_string();
         if let Some(other) = taken.insert(queue.clone(), place.clone()) {
             return Err(RegistryError::SharedQueue { queue, place, other });
+        }
+    }
+    Ok(())
+}
+
+/// A ring of jobs that wait for each other never begins; it is shown by one of its jobs.
+fn check_dependencies(jobs: &BTreeMap<&'static str, Declaration>) -> Result<(), RegistryError> {
+    for job in jobs.values() {
+        let mut seen = BTreeSet::new();
+        let mut rest: Vec<&'static str> = job.options.dependencies.to_vec();
+        while let Some(dependency) = rest.pop() {
+            let known = jobs.get(dependency);
+            let problem = match known {
+                None => "no job of this program",
+                Some(_) if dependency == job.name => "itself, or waits for it",
+                Some(known) if seen.insert(dependency) => {
+                    rest.extend(known.options.dependencies);
+                    continue;
+                }
+                Some(_) => continue,
+            };
+            let place = Place(job).to_string();
+            return Err(RegistryError::Dependency { place, dependency, problem });
         }
     }
     Ok(())
@@ -159,17 +237,36 @@ impl fmt::Display for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use alt::Json;
+
     use super::*;
-    use crate::Options;
+    use crate::{Context, Error, Job, Options, Schemas};
+
+    #[derive(Default)]
+    struct Same;
+
+    impl Job for Same {
+        type Parameters = Json;
+        type Output = Json;
+
+        async fn run(&self, parameters: Json, _context: Context) -> Result<Json, Error> {
+            Ok(parameters)
+        }
+    }
 
     fn leaked(name: &'static str, line: u32, options: Options) -> &'static Declaration {
+        let anything = || Schemas { parameters: true.into(), output: true.into() };
         Box::leak(Box::new(Declaration {
             name,
+            title: name,
             description: "A job of a test.",
             options,
             file: "src/some.rs",
             line,
-            run: |parameters, _| Box::pin(async { Ok(parameters) }),
+            begin: || Arc::new(Same),
+            schemas: anything,
         }))
     }
 
@@ -181,19 +278,32 @@ mod tests {
         leaked(name, line, Options::default())
     }
 
+    fn after(name: &'static str, others: &'static [&'static str]) -> &'static Declaration {
+        leaked(name, 5, Options { dependencies: others, ..Options::default() })
+    }
+
     #[test]
     fn a_registry_that_cannot_work_is_refused_with_the_places() {
-        let table: [(&[_], _); 5] = [
+        let queued = Options { queue: Some("a_b"), ..Options::default() };
+        let table: [(&[_], _); 9] = [
             (&[], "`use your_jobs as _;`"),
             (&[plain("a", 9), plain("a", 3)], "src/some.rs:3 and src/some.rs:9"),
             (&[plain("a b", 4)], "`a b` at src/some.rs:4"),
             (&[limited("a.b", 1), limited("a_b", 2)], "src/some.rs:2 needs the queue `a_b`"),
+            (&[limited("a.b", 1), leaked("c", 2, queued)], "src/some.rs:2 needs the queue `a_b`"),
             (&[limited("default", 7)], "as every job without a limit does"),
+            (&[after("a", &["b"])], "src/some.rs:5 depends on `b`, which is no job of this"),
+            (&[after("a", &["a"])], "depends on `a`, which is itself"),
+            (
+                &[after("a", &["b"]), after("b", &["a"])],
+                "depends on `a`, which is itself, or waits",
+            ),
         ];
         for (jobs, expected) in table {
             let text = Registry::new(jobs.iter().copied()).unwrap_err().to_string();
             assert!(text.contains(expected), "{text}");
         }
+        Registry::new([after("a", &["b", "c"]), after("b", &["c"]), plain("c", 1)]).unwrap();
     }
 
     #[test]
@@ -205,17 +315,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_job_with_a_limit_has_a_queue_of_its_own() {
-        let slow = Options { timeout_seconds: Some(9), max_retries: 3, max_concurrent: Some(2) };
-        let registry = Registry::new([plain("a", 1), leaked("b.c", 2, slow)]).unwrap();
-        let catalogue = registry.catalogue();
-        assert_eq!(catalogue.0["a"], JobPolicy::default());
-        let expected = JobPolicy {
-            queue: "b_c".to_owned(),
-            max_concurrent: Some(2),
-            retries: 3,
-            timeout_seconds: 9,
-        };
-        assert_eq!(catalogue.0["b.c"], expected);
+    fn a_queue_of_its_own_has_what_not_every_worker_may_run_or_not_at_any_time() {
+        let one = |name, options| leaked(name, 2, options).options.policy(name).queue;
+        let plain = Options::default();
+        assert_eq!(one("a", plain), DEFAULT_QUEUE);
+        assert_eq!(one("b.c", Options { max_concurrent: Some(2), ..plain }), "b_c");
+        assert_eq!(one("b", Options { requires: &[crate::Credential::Ai], ..plain }), "b");
+        assert_eq!(one("b", Options { queue: Some("q"), max_concurrent: Some(2), ..plain }), "q");
     }
 }

@@ -11,7 +11,9 @@ use protocol::{Attempt, AttemptKey, DEFAULT_QUEUE, Input, RunId};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, ContextParts, Error, Outputs, Permissions, Registry};
+use crate::{
+    Context, ContextParts, Environment, Error, Outputs, Permissions, Registry, ShortMemory,
+};
 
 /// Everything one attempt needs; dropping it removes the scratch folder.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Bench {
     cancelled: CancellationToken,
     outputs: BTreeMap<String, Json>,
     permissions: Permissions,
+    environment: Environment,
+    memory: Arc<ShortMemory>,
     mode: Mode,
     persona: Option<String>,
 }
@@ -35,6 +39,8 @@ impl Bench {
             cancelled: CancellationToken::new(),
             outputs: BTreeMap::new(),
             permissions: Permissions::default(),
+            environment: Environment::default(),
+            memory: Arc::default(),
             mode: Mode::Normal,
             persona: None,
         })
@@ -51,6 +57,13 @@ impl Bench {
     #[must_use]
     pub fn with_permissions(mut self, permissions: Permissions) -> Self {
         self.permissions = permissions;
+        self
+    }
+
+    /// Adds a variable of the worker.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment = self.environment.with(name, value);
         self
     }
 
@@ -77,6 +90,10 @@ impl Bench {
     /// The context of a first attempt: run 1, task 0, id `task`.
     #[must_use]
     pub fn context(&self) -> Context {
+        self.context_of("test")
+    }
+
+    fn context_of(&self, job: &str) -> Context {
         let inputs: Vec<Input> = (1..)
             .zip(self.outputs.keys())
             .map(|(index, id)| Input {
@@ -93,18 +110,22 @@ impl Bench {
                 attempt: Attempt::FIRST,
             },
             task: "task".to_owned(),
+            job: job.to_owned(),
             scratch: self.scratch.path().to_owned(),
             cancelled: self.cancelled.clone(),
             dependencies: inputs.len(),
             inputs,
             outputs: Arc::new(Memory(self.outputs.clone())),
             permissions: Arc::new(self.permissions.clone()),
+            environment: Arc::new(self.environment.clone()),
+            memory: Arc::<ShortMemory>::clone(&self.memory),
             mode: self.mode,
             persona: self.persona.clone(),
         })
     }
 
-    /// Runs the linked-in job `name` with `parameters`, which are JSON text.
+    /// Runs the linked-in job `name` with `parameters`, which are JSON text: its checks, its work and
+    /// its clean-up. What it remembers is there at the next call.
     ///
     /// # Errors
     /// The job's; [`Error::Parameter`] when there is no such job or the text is not JSON.
@@ -116,7 +137,10 @@ impl Bench {
         };
         let parameters = Json::from_text(parameters)
             .map_err(|fault| Error::parameter("", format!("not JSON: {fault}")))?;
-        (declaration.run)(parameters, self.context()).await
+        let (code, context) = ((declaration.begin)(), self.context_of(declaration.name));
+        let ended = Arc::clone(&code).run(parameters, context.clone()).await;
+        code.cleanup(context).await;
+        ended
     }
 }
 

@@ -10,7 +10,9 @@ use std::io;
 use alt::{Json, TaskIndex};
 use criterion::{Criterion, criterion_group, criterion_main};
 use last::{AttemptFacts, Picture, RunFacts, TaskEnd, TaskFacts};
-use protocol::{Attempt, Body, Counts, Outcome, RunId, Sequence, Stored, Timestamp, Verdict};
+use protocol::{
+    Attempt, AttemptKey, Body, Counts, Outcome, RunId, Sequence, Stored, Timestamp, Verdict,
+};
 
 const TASKS: u32 = 100_000;
 
@@ -30,20 +32,11 @@ fn text() -> String {
 
 fn told(task: TaskIndex) -> TaskFacts {
     let at = Timestamp(1_795_243_200_000 + u64::from(task.0));
+    let key = AttemptKey { run: RunId::from_bits(1), task, attempt: Attempt::FIRST };
     let verdict = Verdict {
-        run: RunId::from_bits(1),
-        task,
-        attempt: Attempt::FIRST,
-        outcome: Outcome::Ok,
-        failure: None,
         output: Some(Body::Inline(Json::null())),
-        artifacts: vec![],
-        missing: vec![],
-        worker: None,
-        seat_wait_ms: 0,
         run_ms: 1,
-        log: vec![],
-        reused_from: None,
+        ..Verdict::bare(key, Outcome::Ok)
     };
     let verdict = Stored { sequence: Sequence(1), at, body: verdict };
     let attempts = vec![AttemptFacts { ready_at: at, verdict, perturbation: None }];

@@ -191,7 +191,7 @@ pub struct TaskResult {
     /// What the last attempt complained of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Why it was cancelled, naming the task to blame if there is one.
+    /// Why it was cancelled, naming the task to blame if there is one, or why its job was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Its attempts, oldest first.

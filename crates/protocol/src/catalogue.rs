@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use alt::Priority;
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::{Misfire, Schedule, limits};
 
 /// The queue of every job that has no limit and names none.
 pub const DEFAULT_QUEUE: &str = "default";
 
-/// The defaults a job declares; a task may say otherwise.
+/// What a job declares; a task may say otherwise where a file has a field for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPolicy {
     /// Where its offers wait.
@@ -18,8 +19,49 @@ pub struct JobPolicy {
     pub max_concurrent: Option<u32>,
     /// Extra attempts after a failure or timeout.
     pub retries: u8,
+    /// Seconds until the second attempt, doubled for each further one; absent means the engine's.
+    #[serde(default)]
+    pub retry_delay_seconds: Option<u32>,
     /// Seconds an attempt may take.
     pub timeout_seconds: u32,
+    /// When it is run by itself.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
+    /// Whether it is run by itself at all.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Seconds by which a tick is put off at most.
+    #[serde(default)]
+    pub jitter_seconds: u32,
+    /// What becomes of a tick that comes late.
+    #[serde(default)]
+    pub misfire: Misfire,
+    /// The priority of runs that it begins by itself.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Whether it works off the messages that lie on its queue.
+    #[serde(default)]
+    pub messages: bool,
+    /// Messages that one run takes, 1 or more.
+    #[serde(default = "batch_size")]
+    pub batch_size: u32,
+    /// Jobs whose last run must have succeeded since this one's last run began.
+    #[serde(default)]
+    pub dependencies: Vec<String>,
+    /// Whether messages with one key are worked off one after the other.
+    #[serde(default)]
+    pub preserve_order: bool,
+    /// Whether what failed for good is kept to be looked at and replayed.
+    #[serde(default)]
+    pub dead_letter: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn batch_size() -> u32 {
+    limits::QUEUE_BATCH
 }
 
 impl Default for JobPolicy {
@@ -28,7 +70,18 @@ impl Default for JobPolicy {
             queue: DEFAULT_QUEUE.to_owned(),
             max_concurrent: None,
             retries: 0,
+            retry_delay_seconds: None,
             timeout_seconds: limits::TIMEOUT_SECONDS,
+            schedule: None,
+            enabled: true,
+            jitter_seconds: 0,
+            misfire: Misfire::default(),
+            priority: Priority::default(),
+            messages: false,
+            batch_size: limits::QUEUE_BATCH,
+            dependencies: Vec::new(),
+            preserve_order: false,
+            dead_letter: false,
         }
     }
 }

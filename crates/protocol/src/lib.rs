@@ -10,6 +10,7 @@ mod media;
 mod message;
 pub mod planted;
 mod question;
+mod schedule;
 pub mod subject;
 mod time;
 mod verdict;
@@ -22,5 +23,6 @@ pub use message::{
     Reuse, RunRecord, RunStatus, RunningAttempt, Source, Started, Stored, Submission,
 };
 pub use question::{Answer, Holder, Question, Reason, Snapshot, Standing, TaskView, Why};
+pub use schedule::{Misfire, Schedule};
 pub use time::Timestamp;
 pub use verdict::{ArtifactRecord, Body, Failure, MissingFile, Outcome, Verdict};

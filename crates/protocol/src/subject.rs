@@ -45,6 +45,26 @@ pub fn submitted_run(subject: &str) -> Option<RunId> {
     subject.strip_prefix("alt.submit.")?.split_once('.')?.1.parse().ok()
 }
 
+/// Where a job's value is remembered: `memory.<job>.<key>`, both as [`word`]s.
+#[must_use]
+pub fn memory(job: &str, key: &str) -> String {
+    format!("memory.{}.{}", word(job), word(key))
+}
+
+/// Any text as one word of a subject: letters, digits, `-` and `_` as they are, every other byte as `=`
+/// and two hex digits.
+fn word(text: &str) -> String {
+    let mut word = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            word.push(char::from(byte));
+        } else {
+            word.push_str(&format!("={byte:02x}"));
+        }
+    }
+    word
+}
+
 /// Where the owner of a run is noted: `own.<run>`.
 #[must_use]
 pub fn owner(run: RunId) -> String {

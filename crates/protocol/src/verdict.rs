@@ -107,6 +107,10 @@ pub struct Verdict {
     /// Files its output names and that are not there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingFile>,
+    /// Why the job did not do its work, though nothing went wrong; then `outcome` is ok and the output
+    /// `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// Who ran it; absent when a coordinator sealed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerId>,
@@ -142,6 +146,7 @@ impl Verdict {
             output: None,
             artifacts: Vec::new(),
             missing: Vec::new(),
+            skipped: None,
             worker: None,
             run_ms: 0,
             seat_wait_ms: 0,

@@ -12,8 +12,8 @@ use protocol::codec::{Error, VERSION, decode, encode};
 use protocol::{
     ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
     Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, Reuse, RunId,
-    RunRecord, RunStatus, RunningAttempt, Source, Started, Submission, Timestamp, Verdict,
-    WorkerId,
+    RunRecord, RunStatus, RunningAttempt, Schedule, Source, Started, Submission, Timestamp,
+    Verdict, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -223,9 +223,10 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     let missing = (text(), text()).prop_map(|(path, reason)| MissingFile { path, reason });
     let told = (key(), select(&outcomes[..]), of(failure), of(body), of(worker()), any::<u64>());
     let seat_wait_ms = prop_oneof![Just(0), any::<u64>()];
-    let left =
-        (vec(artifact, 0..3), vec(missing, 0..3), seat_wait_ms, vec(text(), 0..3), of(run()));
-    (told, left).prop_map(|(told, (artifacts, missing, seat_wait_ms, log, reused_from))| {
+    let files = (vec(artifact, 0..3), vec(missing, 0..3), of(text()));
+    let left = (files, seat_wait_ms, vec(text(), 0..3), of(run()));
+    (told, left).prop_map(|(told, (files, seat_wait_ms, log, reused_from))| {
+        let (artifacts, missing, skipped) = files;
         let (key, outcome, failure, output, worker, run_ms) = told;
         Verdict {
             run: key.run,
@@ -236,6 +237,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             output,
             artifacts,
             missing,
+            skipped,
             worker,
             run_ms,
             seat_wait_ms,
@@ -246,12 +248,31 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn catalogue() -> impl Strategy<Value = Catalogue> {
-    let fields = (text(), of(any::<u32>()), any::<u8>(), any::<u32>());
-    let policy = fields.prop_map(|(queue, max_concurrent, retries, timeout_seconds)| JobPolicy {
-        queue,
-        max_concurrent,
-        retries,
-        timeout_seconds,
+    let schedule = prop_oneof![
+        any::<u32>().prop_map(|seconds| Schedule::Every { seconds }),
+        text().prop_map(|fields| Schedule::Cron { fields }),
+    ];
+    let limits = (of(any::<u32>()), any::<u8>(), any::<u32>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let rest = (of(schedule), of(any::<u32>()), prop::collection::vec(text(), 0..3));
+    let policy = (text(), limits, flags, rest).prop_map(|(queue, limits, flags, rest)| {
+        let (max_concurrent, retries, timeout_seconds) = limits;
+        let (enabled, messages, preserve_order, dead_letter) = flags;
+        let (schedule, retry_delay_seconds, dependencies) = rest;
+        JobPolicy {
+            queue,
+            max_concurrent,
+            retries,
+            retry_delay_seconds,
+            timeout_seconds,
+            schedule,
+            enabled,
+            messages,
+            dependencies,
+            preserve_order,
+            dead_letter,
+            ..JobPolicy::default()
+        }
     });
     prop::collection::btree_map(text(), policy, 0..5).prop_map(Catalogue)
 }

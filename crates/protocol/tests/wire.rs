@@ -7,9 +7,9 @@ use alt::{ArchiveChoice, Json, LastOptions, Mode, Priority, TaskIndex};
 use protocol::codec::{decode, encode};
 use protocol::{
     Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Holder, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation,
-    Question, Reason, Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Source, Standing,
-    Started, Submission, TaskView, Timestamp, Verdict, Why, WorkerId,
+    Failure, Heartbeat, Holder, Input, JobPolicy, Misfire, MissingFile, Offer, Outcome,
+    Perturbation, Question, Reason, Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Schedule,
+    Source, Standing, Started, Submission, TaskView, Timestamp, Verdict, Why, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -249,6 +249,7 @@ fn verdict(outcome: Outcome) -> Verdict {
         run_ms: 1_234,
         seat_wait_ms: 0,
         log: Vec::new(),
+        skipped: None,
         reused_from: None,
     }
 }
@@ -289,6 +290,7 @@ fn verdict_taken_over_from_an_earlier_run() {
     insta::assert_snapshot!(dump(&Verdict {
         worker: None,
         run_ms: 0,
+        skipped: None,
         reused_from: Some(RunId::from_bits(7)),
         ..verdict(Outcome::Ok)
     }));
@@ -310,7 +312,18 @@ fn catalogue() {
         queue: "http".to_owned(),
         max_concurrent: Some(8),
         retries: 2,
+        retry_delay_seconds: Some(30),
         timeout_seconds: 60,
+        schedule: Some(Schedule::Cron { fields: "0 */5 * * * *".to_owned() }),
+        enabled: false,
+        jitter_seconds: 5,
+        misfire: Misfire::CatchUp,
+        priority: Priority::Critical,
+        messages: true,
+        batch_size: 3,
+        dependencies: vec!["echo".to_owned()],
+        preserve_order: true,
+        dead_letter: true,
     };
     let jobs = [("echo".to_owned(), JobPolicy::default()), ("http".to_owned(), policy)];
     insta::assert_snapshot!(dump(&Catalogue(jobs.into())));

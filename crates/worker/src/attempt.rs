@@ -113,11 +113,24 @@ async fn beside_others<B: Bus>(
     let Some(_turn) = while_wanted(claim, turn).await else {
         return not_at_all(Report::Decided);
     };
+    if redelivered && !is_repeatable(bench, claim.offer()) {
+        // Whoever ran it may live and be about to report: its server forgot the lease, or the lease
+        // is just over. It has as long as a lease lasts.
+        return match while_wanted(claim, sleep(claim.lease().length)).await {
+            Some(()) => not_at_all(Report::NotRepeated),
+            None => not_at_all(Report::Decided),
+        };
+    }
     // Only now: whoever waits in a worker that dies is innocent of that.
     if redelivered {
         insist(|| claim.begin_again()).await;
     }
     timed(bench, claim.offer(), scratch, stop).await
+}
+
+/// Whether the offer's job may be begun again, though it may have been carried out in part.
+fn is_repeatable<B>(bench: &Bench<B>, offer: &Offer) -> bool {
+    bench.registry.get(&offer.job).is_none_or(|job| job.options.idempotent)
 }
 
 /// Waits for its turn, which others that run alone may put off for long; `None` when somebody else
@@ -213,6 +226,10 @@ async fn run<B: Bus>(
         let message = format!("no job `{}` on worker `{}`", offer.job, bench.settings.id);
         return silent(Report::failed(message, false));
     };
+    if let Some(missing) = bench.settings.environment.missing(declaration.options.requires) {
+        let message = format!("job `{}` is not ready: {missing} is not set", offer.job);
+        return silent(Report::failed(message, false));
+    }
     let default_s = declaration.options.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS);
     let timeout_ms = offer.timeout_ms.unwrap_or(u64::from(default_s) * 1000);
     let started = Started { key: offer.key(), worker: bench.settings.id.clone(), timeout_ms };
@@ -240,7 +257,7 @@ const WORTH_TELLING: Duration = Duration::from_millis(20);
 async fn run_job<B: Bus>(
     bench: &Bench<B>,
     offer: &Offer,
-    declaration: &'static job::Declaration,
+    declaration: &job::Declaration,
     scratch: &Path,
     stop: &CancellationToken,
     limit: Duration,
@@ -259,15 +276,18 @@ async fn run_job<B: Bus>(
     }
     let context = context(bench, offer, scratch, inputs);
     let log = context.log_handle();
-    let report =
-        match supervise(declaration, parameters, context, stop, &bench.leaving, limit).await {
-            Ok(output) => {
-                let uploads = bench.settings.uploads;
-                artifacts::keep(&bench.store, uploads, offer, scratch, output).await
-            }
-            Err(report) => report,
-        };
-    (report, log.take())
+    let ended = supervise(declaration, parameters, context, stop, &bench.leaving, limit).await;
+    let redactor = &bench.redactor;
+    let report = match ended.and_then(|output| redactor.output(output)) {
+        Ok(output) => {
+            let uploads = bench.settings.uploads;
+            artifacts::keep(&bench.store, uploads, offer, scratch, output).await
+        }
+        // What was begun and must not be repeated is not handed to another as if it were new.
+        Err(Report::HandedBack) if !declaration.options.idempotent => Report::NotRepeated,
+        Err(report) => redactor.report(report),
+    };
+    (report, redactor.lines(log.take()))
 }
 
 fn context<B: Bus>(
@@ -279,12 +299,15 @@ fn context<B: Bus>(
     Context::new(ContextParts {
         key: offer.key(),
         task: offer.id.clone(),
+        job: offer.job.clone(),
         scratch: scratch.to_owned(),
         cancelled: CancellationToken::new(),
         inputs: offer.inputs.clone(),
         dependencies: offer.dependencies as usize,
         outputs: inputs,
         permissions: Arc::clone(&bench.permissions),
+        environment: Arc::clone(&bench.settings.environment),
+        memory: Arc::clone(&bench.memory),
         mode: offer.mode,
         persona: offer.persona.clone(),
     })

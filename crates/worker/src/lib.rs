@@ -7,7 +7,9 @@ mod artifacts;
 mod attempt;
 mod beat;
 mod inputs;
+mod memory;
 mod metrics;
+mod redact;
 mod report;
 mod running;
 mod supervise;
@@ -19,7 +21,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bus::{Bus, Stops};
-use job::{Permissions, Registry};
+use job::{Environment, Memory, Permissions, Registry};
 use protocol::WorkerId;
 use store::Store;
 use tokio::sync::RwLock;
@@ -29,7 +31,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use crate::memory::RoadMemory;
 pub use crate::metrics::Metrics;
+use crate::redact::Redactor;
 use crate::running::Running;
 pub use crate::watchdog::watched;
 
@@ -46,6 +50,8 @@ pub struct Settings {
     pub queues: Vec<String>,
     /// What its jobs may do.
     pub permissions: Permissions,
+    /// The variables that its jobs see.
+    pub environment: Arc<Environment>,
     /// Where attempts get their scratch folders; belongs to this worker alone, made if absent.
     pub scratch: PathBuf,
     /// How long what runs may go on after the worker was told to go; then it is handed back.
@@ -61,6 +67,8 @@ struct Bench<B> {
     store: Store,
     registry: Arc<Registry>,
     permissions: Arc<Permissions>,
+    memory: Arc<dyn Memory>,
+    redactor: Redactor,
     settings: Settings,
     running: Running,
     /// Held for reading by attempts, for writing by one that must be alone.
@@ -93,11 +101,14 @@ pub async fn work<B: Bus>(
         }
         sleep(RETRY_CLAIM).await;
     };
+    let memory: Arc<dyn Memory> = Arc::new(RoadMemory(bus.clone()));
     let bench = Arc::new(Bench {
         bus,
         store,
         registry,
         permissions,
+        memory,
+        redactor: Redactor::new(&settings.environment),
         settings,
         running: Running::default(),
         company: RwLock::new(()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use alt::Json;
 use bus::{Bus, Claim, Recorded};
 use protocol::planted::{Bug, is_planted};
 use protocol::{
@@ -18,6 +19,8 @@ pub(crate) const AGAIN: Duration = Duration::from_millis(250);
 pub(crate) enum Report {
     /// With an output.
     Ok(Kept),
+    /// Without doing anything, for this reason.
+    Skipped(String),
     /// With an error.
     Failed(Failure),
     /// By its timeout.
@@ -30,6 +33,8 @@ pub(crate) enum Report {
     Decided,
     /// Not at all, and not once more: it cost this many workers their lives.
     WorkerLost(u32),
+    /// Not again: it may have been carried out in part, and its job must not be repeated.
+    NotRepeated,
 }
 
 /// An output and its files, where the verdict can point to them.
@@ -40,6 +45,13 @@ pub(crate) struct Kept {
     pub(crate) missing: Vec<MissingFile>,
 }
 
+impl Kept {
+    /// The output of an attempt that did nothing.
+    fn nothing() -> Self {
+        Self { output: Body::Inline(Json::null()), artifacts: Vec::new(), missing: Vec::new() }
+    }
+}
+
 impl Report {
     pub(crate) fn failed(message: impl Into<String>, retryable: bool) -> Self {
         Self::Failed(Failure { message: message.into(), retryable })
@@ -47,11 +59,13 @@ impl Report {
 
     pub(crate) const fn outcome(&self) -> Outcome {
         match self {
-            Self::Ok(_) => Outcome::Ok,
+            Self::Ok(_) | Self::Skipped(_) => Outcome::Ok,
             Self::Failed(_) => Outcome::Failed,
             Self::Timeout(_) => Outcome::Timeout,
             Self::Cancelled => Outcome::Cancelled,
-            Self::HandedBack | Self::Decided | Self::WorkerLost(_) => Outcome::Lost,
+            Self::HandedBack | Self::Decided | Self::WorkerLost(_) | Self::NotRepeated => {
+                Outcome::Lost
+            }
         }
     }
 
@@ -64,8 +78,13 @@ impl Report {
         log: Vec<String>,
     ) -> Verdict {
         let outcome = self.outcome();
+        let mut skipped = None;
         let (failure, kept) = match self {
             Self::Ok(kept) => (None, Some(kept)),
+            Self::Skipped(reason) => {
+                skipped = Some(cut(reason, limits::ERROR_BYTES));
+                (None, Some(Kept::nothing()))
+            }
             Self::Failed(failure) => (Some(failure), None),
             Self::Timeout(limit) => {
                 let message = format!("timed out after {} s", limit.as_secs_f64());
@@ -81,6 +100,11 @@ impl Report {
             Self::Decided => {
                 let message = "decided by another attempt at it".to_owned();
                 (Some(Failure { message, retryable: false }), None)
+            }
+            Self::NotRepeated => {
+                let message = "worker_lost: the worker that ran it is gone, and its job is not \
+                               idempotent: look at what it did before you run it again";
+                (Some(Failure { message: message.to_owned(), retryable: false }), None)
             }
             Self::WorkerLost(lives) => {
                 let message = format!("worker_lost: {lives} workers died while they ran it");
@@ -100,6 +124,7 @@ impl Report {
             output,
             artifacts,
             missing,
+            skipped,
             worker: Some(worker.clone()),
             run_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX),
             log,

@@ -1,15 +1,17 @@
 //! A job while it runs: in a task of its own, inside its time, until somebody wants it stopped.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alt::Json;
-use job::{Context, Declaration};
+use job::{Code, Context, Declaration};
 use protocol::limits;
 use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
 
 use crate::report::Report;
 
@@ -17,9 +19,35 @@ type Running = AbortOnDropHandle<Result<Json, job::Error>>;
 
 /// Runs the job to its output, or to the report of why there is none.
 ///
+/// Its clean-up is part of it, unless this is dropped: then the lease is over, and another begins.
 /// Dropping this drops the job: its own guards then end the programs it started.
 pub(crate) async fn supervise(
-    declaration: &'static Declaration,
+    declaration: &Declaration,
+    parameters: Json,
+    context: Context,
+    stop: &CancellationToken,
+    leaving: &CancellationToken,
+    limit: Duration,
+) -> Result<Json, Report> {
+    let code = (declaration.begin)();
+    let cleaning = (Arc::clone(&code), context.clone());
+    let ended = to_its_end(code, parameters, context, stop, leaving, limit).await;
+    clean_up(declaration, cleaning).await;
+    ended
+}
+
+/// Gives back what the attempt took, however it ended. In a task of its own, as the work was.
+async fn clean_up(declaration: &Declaration, (code, context): (Arc<dyn Code>, Context)) {
+    let cleaning = AbortOnDropHandle::new(bus::task::spawn(code.cleanup(context)));
+    match timeout(Duration::from_millis(limits::CLEANUP_MS), cleaning).await {
+        Ok(Ok(())) => {}
+        Ok(Err(fault)) => warn!(job.kind = declaration.name, %fault, "the clean-up died"),
+        Err(_) => warn!(job.kind = declaration.name, "the clean-up takes too long: it is dropped"),
+    }
+}
+
+async fn to_its_end(
+    code: Arc<dyn Code>,
     parameters: Json,
     context: Context,
     stop: &CancellationToken,
@@ -30,7 +58,7 @@ pub(crate) async fn supervise(
     // Work on threads cannot be dropped; it looks at the token.
     let _guard = cancelled.clone().drop_guard();
     // In a task of its own: a panic there is a failed attempt, not a dead worker.
-    let job = bus::task::spawn((declaration.run)(parameters, context));
+    let job = bus::task::spawn(code.run(parameters, context));
     let mut job = AbortOnDropHandle::new(job);
     tokio::select! {
         biased;
@@ -67,6 +95,7 @@ fn finished(ended: Result<Result<Json, job::Error>, JoinError>) -> Result<Json, 
     match ended {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(job::Error::Cancelled)) => Err(Report::Cancelled),
+        Ok(Err(job::Error::Skipped(reason))) => Err(Report::Skipped(reason)),
         Ok(Err(error)) => Err(Report::failed(error.to_string(), error.retryable())),
         Err(fault) if fault.is_panic() => {
             let text = panic_text(fault.into_panic().as_ref());

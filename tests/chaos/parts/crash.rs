@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::clock::{now, rest, until};
 use tests::crew::{Program, Role};
 use tests::servers::NatsServer;
@@ -38,6 +38,8 @@ enum Story {
     Cancelled,
     /// A file that is refused.
     Refused,
+    /// A job that remembers something.
+    Remembering,
     /// The role is told to go.
     Leaving,
     /// The worker before this one was killed.
@@ -71,6 +73,7 @@ const WORKER: &[(&str, Story)] = &[
     ("Bus.started", Story::Plain),
     ("Bus.beat", Story::Plain),
     ("Bus.record", Story::Plain),
+    ("Bus.remember", Story::Remembering),
     ("Claim.extend", Story::Plain),
     ("Claim.ack", Story::Plain),
     ("Claim.begin_again", Story::Inherited),
@@ -215,7 +218,7 @@ impl Lane {
         if problems.is_empty() { Ok(now() - crashed) } else { Err(problems) }
     }
 
-    /// Gives the fleet what the story needs; the run of a file that must be refused.
+    /// Gives the fleet what the story needs; the run of a file without a ledger.
     fn begin(&self, case: &Case, client: &Client, key: &str, victim: &Role) -> Option<String> {
         match case.story {
             Story::Plain | Story::Large => {
@@ -236,18 +239,25 @@ impl Lane {
                 client.submit(key, vec![lasting("a", 4000, Mode::Ok)]);
             }
             Story::Inherited => {}
-            Story::Refused => {
-                let path = self.folder.join(format!("{key}.alt.json"));
-                std::fs::write(&path, r#"{"id": "odd", "title": "x", "tasks": [{"id": 7}]}"#)
-                    .unwrap();
-                let path = path.display().to_string();
-                let words = ["submit", &path, "--key", key, "--no-check", "--json"];
-                let done = client.program.call(&words).code(0);
-                return done.json()["run"].as_str().map(str::to_owned);
+            Story::Refused => return self.publish(client, key, &json!({"id": 7})),
+            Story::Remembering => {
+                let task = json!({"id": "a", "description": "x", "job": "counts"});
+                return self.publish(client, key, &task);
             }
         }
         let _ = victim.pid();
         None
+    }
+
+    /// Hands in a file of one task that nobody looks at before the fleet does; its run.
+    fn publish(&self, client: &Client, key: &str, task: &Value) -> Option<String> {
+        let path = self.folder.join(format!("{key}.alt.json"));
+        let file = json!({"id": "odd", "title": "x", "tasks": [task]});
+        std::fs::write(&path, file.to_string()).unwrap();
+        let path = path.display().to_string();
+        let words = ["submit", &path, "--key", key, "--no-check", "--json"];
+        let done = client.program.call(&words).code(0);
+        done.json()["run"].as_str().map(str::to_owned)
     }
 
     /// A worker takes a task, and dies of something else.

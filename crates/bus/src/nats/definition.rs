@@ -15,11 +15,12 @@ use super::submissions::RANKS;
 use crate::Error;
 
 /// Each stream's file: the body of a request to create it.
-const STREAMS: [(&str, &str); 6] = [
+const STREAMS: [(&str, &str); 7] = [
     ("ALT", include_str!("../../../../nats/streams/ALT.json")),
     ("TASKS", include_str!("../../../../nats/streams/TASKS.json")),
     ("RUN", include_str!("../../../../nats/streams/RUN.json")),
     ("SEATS", include_str!("../../../../nats/streams/SEATS.json")),
+    ("MEMORY", include_str!("../../../../nats/streams/MEMORY.json")),
     ("QUARANTINE", include_str!("../../../../nats/streams/QUARANTINE.json")),
     ("KV_runs", include_str!("../../../../nats/streams/KV_runs.json")),
 ];

@@ -133,6 +133,7 @@ pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
         out: out.to_owned(),
         max_concurrent: slots,
         permissions: Permissions::default(),
+        environment: Arc::default(),
         last: alt::LastOptions::default(),
         signing_key: None,
         uploads: limits::UPLOADS.into(),

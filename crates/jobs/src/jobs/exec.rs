@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use job::{Context, Error, job};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
@@ -24,7 +25,7 @@ const TERMINATION: Duration = Duration::from_secs(5);
 const STDERR_TAIL_BYTES: usize = 2 * 1024;
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Output {
     exit_code: i32,
     stdout: String,
@@ -43,7 +44,7 @@ struct Output {
 }
 
 /// The parameters as they are written; [`program::Invocation`] is what they become.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     command: Option<String>,

@@ -12,6 +12,7 @@ use job::{Context, Error, job};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{self, CheckingResolver};
@@ -26,7 +27,7 @@ const BODY_BYTES_MAX: usize = protocol::limits::OUTPUT_BYTES / 2;
 /// How much of a failed answer its error tells.
 const EXCERPT_BYTES: usize = 512;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     url: String,
@@ -51,7 +52,7 @@ struct Parameters {
 }
 
 /// How the body of the answer is written in the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Form {
     /// JSON if its content type says so, else text if it is UTF-8, else base64.
@@ -62,7 +63,7 @@ enum Form {
     Base64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Output {
     status: u16,
     headers: BTreeMap<String, String>,

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use alt::Json;
 use job::{Context, Error, job};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// 30 days: a longer wait is a mistake in the unit.
 const SECONDS_MAX: f64 = 30.0 * 24.0 * 3600.0;
 
 /// One of `ms` and `seconds`, and what to give back; `null` if absent.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     ms: Option<f64>,

@@ -6,6 +6,7 @@ use alt::Json;
 use jaq_json::{Val, read};
 use job::{Context, Error, job};
 use protocol::limits;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ const ITEMS_MAX: usize = 10_000_000;
 const ITEM: &str = "$item";
 
 /// What to work on and the steps, done in the order of the fields; no step gives the input back.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// Any value; the outputs of all dependencies by task id if this and the next are absent.
@@ -44,7 +45,7 @@ struct Parameters {
 }
 
 /// `update` gives the next value from `.`, the value so far, and `$item`, the element.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Reduce {
     /// The first value; null if absent.

@@ -59,6 +59,8 @@ pub(super) fn result(
                 run.reuse.ok_or("it was taken over, yet its run takes nothing over")?;
                 told.reused += 1;
             }
+            let skipped = ok.verdict.body.skipped.take();
+            result.reason = skipped.map(|why| format!("skipped: {why}"));
             let at = Moment(ok.ended_at());
             deliver(&mut result, index, at, &mut ok.verdict.body, told)?;
         }

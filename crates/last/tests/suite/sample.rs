@@ -158,6 +158,7 @@ pub(crate) fn attempt(
         run_ms,
         seat_wait_ms: 0,
         log: vec![],
+        skipped: None,
         reused_from: None,
     };
     AttemptFacts {
