@@ -116,9 +116,17 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsVerb {
-    /// List the jobs of this program
+    /// List the jobs of this program, when each is run by itself, and what was set from outside
     Ls {
         /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one job: every option with its value and source, and the shapes of what it takes and gives
+    Describe {
+        /// The job
+        job: String,
+        /// Print it as JSON
         #[arg(long)]
         json: bool,
     },

@@ -7,17 +7,16 @@ use bus::{Bus, Error};
 
 use self::report::{Finding, Report};
 use crate::arguments::DoctorArguments;
-use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::settings::Settings;
-use crate::source;
+use crate::{catalogue, connection};
 
 /// Milliseconds that clocks may differ before it shows in the times that people read.
 const CLOCK_MS: u64 = 500;
 
 pub(crate) fn doctor(arguments: &DoctorArguments, settings: &Settings) -> Result<Exit, Failure> {
-    let queues = source::registry()?.catalogue().queues();
+    let queues = catalogue::registry(settings)?.catalogue().queues();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::fault(format!("no threads: {error}")))?;
     let messages = async {

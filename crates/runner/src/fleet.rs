@@ -56,9 +56,11 @@ pub(crate) fn perform(verb: FleetVerb, settings: &Settings) -> Result<Exit, Fail
     // What can be said of files without the fleet is said first.
     let mut prepared = Vec::new();
     if let FleetVerb::Submit(it) = &verb {
-        prepared = match submit::prepare(it)? {
+        prepared = match submit::prepare(it, settings)? {
             None => return Ok(Exit::Invalid),
-            Some(prepared) if it.dry_run => return submit::tell_dry(&prepared, it.until.json),
+            Some(prepared) if it.dry_run => {
+                return submit::tell_dry(&prepared, it.until.json, settings);
+            }
             Some(prepared) => prepared,
         };
     }

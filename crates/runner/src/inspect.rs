@@ -1,6 +1,5 @@
-//! The verbs that look and run nothing: validate, explain, graph, schema, jobs.
+//! The verbs that look and run nothing: validate, explain, graph, schema.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use alt::{Check, Code};
@@ -10,7 +9,8 @@ use serde::Serialize;
 use crate::arguments::{GraphFormat, SchemaOf, ValidateArguments};
 use crate::exit::{Exit, Failure};
 use crate::output::counted;
-use crate::{output, source};
+use crate::settings::Settings;
+use crate::{catalogue, output, source};
 
 /// What `validate --json` says of one file.
 #[derive(Debug, Serialize)]
@@ -24,8 +24,11 @@ struct Validated<'a> {
     more_warnings: usize,
 }
 
-pub(crate) fn validate(arguments: &ValidateArguments) -> Result<Exit, Failure> {
-    let registry = source::registry()?;
+pub(crate) fn validate(
+    arguments: &ValidateArguments,
+    settings: &Settings,
+) -> Result<Exit, Failure> {
+    let registry = catalogue::registry(settings)?;
     let jobs: Vec<&str> = registry.names().collect();
     let check = Check { jobs: Some(&jobs), strict: arguments.strict, ..Check::default() };
     let mut exit = Exit::Success;
@@ -104,53 +107,5 @@ pub(crate) fn schema(of: SchemaOf) -> Result<Exit, Failure> {
         SchemaOf::Alt => alt::schema(),
         SchemaOf::Last => last::schema(),
     })?;
-    Ok(Exit::Success)
-}
-
-/// What `jobs ls --json` says of one job.
-#[derive(Debug, Serialize)]
-struct Listed<'a> {
-    name: &'a str,
-    description: &'a str,
-    queue: &'a str,
-    timeout_seconds: u32,
-    max_retries: u8,
-    max_concurrent: Option<u32>,
-}
-
-pub(crate) fn jobs(json: bool) -> Result<Exit, Failure> {
-    let registry = source::registry()?;
-    let catalogue = registry.catalogue();
-    let listed: Vec<Listed<'_>> = registry
-        .iter()
-        .filter_map(|job| {
-            let policy = catalogue.0.get(job.name)?;
-            Some(Listed {
-                name: job.name,
-                description: job.description,
-                queue: &policy.queue,
-                timeout_seconds: policy.timeout_seconds,
-                max_retries: policy.retries,
-                max_concurrent: policy.max_concurrent,
-            })
-        })
-        .collect();
-    if json {
-        output::json(&listed)?;
-        return Ok(Exit::Success);
-    }
-    let width = listed.iter().map(|job| job.name.len()).max().unwrap_or(0).max("JOB".len());
-    let mut table = format!("{:width$}  TIMEOUT  RETRIES  AT ONCE  DESCRIPTION\n", "JOB");
-    for job in &listed {
-        let at_once = job.max_concurrent.map_or_else(|| "any".to_owned(), |most| most.to_string());
-        let timeout = format!("{} s", job.timeout_seconds);
-        let Listed { name, description, max_retries, .. } = job;
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            table,
-            "{name:width$}  {timeout:>7}  {max_retries:>7}  {at_once:>7}  {description}"
-        );
-    }
-    output::result(&table)?;
     Ok(Exit::Success)
 }

@@ -1,6 +1,7 @@
 //! The command line: parses, calls the client, prints. It decides nothing.
 
 mod arguments;
+mod catalogue;
 mod compare;
 mod connection;
 mod doctor;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, JobsVerb, Verb};
+use crate::arguments::{Arguments, Verb};
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
 
@@ -42,11 +43,11 @@ fn go(arguments: Arguments) -> Result<Exit, Failure> {
     output::start_log(roles::log(&arguments.verb, &settings))?;
     match arguments.verb {
         Verb::Run(it) => run::run(it, &settings),
-        Verb::Validate(it) => inspect::validate(&it),
+        Verb::Validate(it) => inspect::validate(&it, &settings),
         Verb::Explain { code } => inspect::explain(&code),
         Verb::Graph { file, format } => inspect::graph(&file, format),
         Verb::Schema { of } => inspect::schema(of),
-        Verb::Jobs { verb: JobsVerb::Ls { json } } => inspect::jobs(json),
+        Verb::Jobs { verb } => catalogue::perform(verb, &settings),
         Verb::Fleet(verb) => fleet::perform(verb, &settings),
         Verb::Show { what, json } => fleet::show(&what, &settings, json),
         Verb::Verify { what, key, json } => fleet::verify(&what, key.as_deref(), &settings, json),

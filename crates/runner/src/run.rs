@@ -18,13 +18,13 @@ use crate::arguments::RunArguments;
 use crate::exit::{Exit, Failure};
 use crate::progress::View;
 use crate::settings::Settings;
-use crate::{output, signing, source};
+use crate::{catalogue, output, signing, source};
 
 /// How long tasks get to let go when the program leaves at once: children are killed in it.
 const LEAVE: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(arguments: RunArguments, settings: &Settings) -> Result<Exit, Failure> {
-    let registry = source::registry()?;
+    let registry = catalogue::registry(settings)?;
     let jobs: Vec<&str> = registry.names().collect();
     let check = Check {
         jobs: Some(&jobs),
@@ -76,6 +76,7 @@ async fn go(
             allow_private_addresses: arguments.allow_private_addresses
                 || settings.allow_private_addresses,
         },
+        environment: Arc::clone(&settings.environment),
         uploads: settings.uploads.into(),
         last: settings.last,
         signing_key: signing::key(&arguments.sign, settings)?,

@@ -8,9 +8,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alt::LastOptions;
+use job::Environment;
 use protocol::limits;
 use serde::Serialize;
 use store::Access;
@@ -61,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) nats_server: Option<PathBuf>,
     /// Where programs are looked for.
     pub(crate) search: Vec<PathBuf>,
+    /// What jobs see of it.
+    pub(crate) environment: Arc<Environment>,
     /// What bundles hold.
     pub(crate) last: LastOptions,
     /// A file with the key that signs them.
@@ -181,15 +185,13 @@ impl Settings {
             uploads,
             allow_exec,
             allow_private_addresses,
-            unicode: locale.is_none_or(|(_, locale)| {
-                let locale = locale.to_ascii_lowercase();
-                locale.contains("utf-8") || locale.contains("utf8")
-            }),
+            unicode: locale.is_none_or(|(_, locale)| speaks_unicode(&locale)),
             log,
             nats,
             store_url,
             access: read.access(),
             health,
+            environment: Arc::new(environment(variables)),
             last: last(&mut read)?,
             sign: read.text("key that signs", &["RUNNER_SIGN_KEY"])?.map(PathBuf::from),
             nats_server: read
@@ -239,6 +241,18 @@ impl Settings {
         let mut origins = self.origins.iter();
         origins.any(|origin| origin.setting == setting && origin.from == "default")
     }
+}
+
+fn speaks_unicode(locale: &str) -> bool {
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// The variables that are text.
+fn environment(variables: &BTreeMap<String, OsString>) -> Environment {
+    let text =
+        |(name, value): (&String, &OsString)| Some((name.clone(), value.to_str()?.to_owned()));
+    Environment::new(variables.iter().filter_map(text))
 }
 
 fn last(read: &mut Reader<'_>) -> Result<LastOptions, Failure> {

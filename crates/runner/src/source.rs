@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use alt::{Check, Report};
-use job::Registry;
 
 use crate::exit::Failure;
 use crate::output;
@@ -84,11 +83,6 @@ fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
 /// A path without anything that steers a terminal.
 pub(crate) fn shown(path: &Path) -> String {
     alt::visible(&path.display().to_string())
-}
-
-/// The jobs linked into this program, or what is wrong with them.
-pub(crate) fn registry() -> Result<Registry, Failure> {
-    Registry::discover().map_err(|error| Failure::fault(error.to_string()))
 }
 
 impl Source {

@@ -16,7 +16,7 @@ use crate::arguments::fleet::SubmitArguments;
 use crate::exit::{Exit, Failure};
 use crate::output::counted;
 use crate::settings::Settings;
-use crate::{output, source};
+use crate::{catalogue, output, source};
 
 /// A file that is ready to go.
 #[derive(Debug)]
@@ -28,7 +28,10 @@ pub(super) struct Prepared {
 }
 
 /// Reads and checks all files; `None` when one is refused, which was shown.
-pub(super) fn prepare(arguments: &SubmitArguments) -> Result<Option<Vec<Prepared>>, Failure> {
+pub(super) fn prepare(
+    arguments: &SubmitArguments,
+    settings: &Settings,
+) -> Result<Option<Vec<Prepared>>, Failure> {
     if arguments.key.is_some() && arguments.files.len() > 1 {
         let help = "submit them one by one, each with a key of its own";
         return Err(Failure::usage("--key names one run, and there are several files", help));
@@ -37,7 +40,7 @@ pub(super) fn prepare(arguments: &SubmitArguments) -> Result<Option<Vec<Prepared
     let mut prepared = Vec::with_capacity(arguments.files.len());
     let mut refused = false;
     for path in &arguments.files {
-        let Some((file, alt)) = read(path, mode, arguments)? else {
+        let Some((file, alt)) = read(path, mode, arguments, settings)? else {
             refused = true;
             continue;
         };
@@ -57,7 +60,12 @@ pub(super) fn prepare(arguments: &SubmitArguments) -> Result<Option<Vec<Prepared
 
 type Read = Option<(Vec<u8>, Option<Arc<Alt>>)>;
 
-fn read(path: &Path, mode: Option<Mode>, arguments: &SubmitArguments) -> Result<Read, Failure> {
+fn read(
+    path: &Path,
+    mode: Option<Mode>,
+    arguments: &SubmitArguments,
+    settings: &Settings,
+) -> Result<Read, Failure> {
     if arguments.no_check {
         return Ok(Some((source::unchecked(path)?, None)));
     }
@@ -74,12 +82,12 @@ fn read(path: &Path, mode: Option<Mode>, arguments: &SubmitArguments) -> Result<
     let Some(alt) = source.report.alt else {
         return Ok(None);
     };
-    warn_of_unknown_jobs(&source.name, &alt)?;
+    warn_of_unknown_jobs(&source.name, &alt, settings)?;
     Ok(Some((source.text.into(), Some(alt))))
 }
 
-fn warn_of_unknown_jobs(name: &str, alt: &Alt) -> Result<(), Failure> {
-    let registry = source::registry()?;
+fn warn_of_unknown_jobs(name: &str, alt: &Alt, settings: &Settings) -> Result<(), Failure> {
+    let registry = catalogue::registry(settings)?;
     let jobs: BTreeSet<&str> = alt.file().tasks.iter().map(|task| task.job.as_str()).collect();
     let unknown = jobs.into_iter().filter(|job| registry.get(job).is_none());
     let unknown: Vec<String> = unknown.map(|job| format!("`{}`", alt::visible(job))).collect();
@@ -102,8 +110,12 @@ struct Dry<'a> {
 }
 
 /// Says what would be submitted.
-pub(super) fn tell_dry(prepared: &[Prepared], json: bool) -> Result<Exit, Failure> {
-    let catalogue = source::registry()?.catalogue();
+pub(super) fn tell_dry(
+    prepared: &[Prepared],
+    json: bool,
+    settings: &Settings,
+) -> Result<Exit, Failure> {
+    let catalogue = catalogue::registry(settings)?.catalogue();
     let told: Vec<Dry<'_>> = prepared
         .iter()
         .map(|it| Dry {

@@ -9,7 +9,7 @@ use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::roles::{Role, scratch};
 use crate::settings::Settings;
-use crate::{signing, source};
+use crate::{catalogue, signing};
 
 /// How often the record of a run is written at most.
 const REPORT: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ pub(crate) fn coordinator(
     arguments: &CoordinatorArguments,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
-    let catalogue = source::registry()?.catalogue();
+    let catalogue = catalogue::registry(settings)?.catalogue();
     let mut role = Role::new("coordinator", settings, &arguments.health)?;
     let metrics = coordinator::Metrics::default();
     metrics.register(&mut role.metrics);

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
-use job::{Permissions, Registry};
+use job::{Environment, Permissions, Registry};
 use protocol::{WorkerId, subject};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::arguments::WorkerArguments;
+use crate::catalogue;
 use crate::connection::{self, Fleet};
 use crate::exit::{Exit, Failure};
 use crate::roles::{Role, scratch};
 use crate::settings::Settings;
-use crate::source;
 
 /// How long to wait before queues are asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -28,7 +28,11 @@ const HOST_BYTES: usize = 16;
 type Queues = BTreeMap<String, Option<u32>>;
 
 pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result<Exit, Failure> {
-    let (registry, queues) = served(source::registry()?, &arguments.jobs, &arguments.queues)?;
+    let all = catalogue::registry(settings)?;
+    let (registry, mut queues) = served(all, &arguments.jobs, &arguments.queues)?;
+    if arguments.queues.is_empty() {
+        leave_to_others(&registry, &settings.environment, &mut queues);
+    }
     let mut role = Role::new("worker", settings, &arguments.health)?;
     let metrics = worker::Metrics::default();
     metrics.register(&mut role.metrics);
@@ -43,6 +47,7 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
             allow_private_addresses: arguments.allow_private_addresses
                 || settings.allow_private_addresses,
         },
+        environment: Arc::clone(&settings.environment),
         scratch: scratch.path().to_owned(),
         grace: Duration::from_secs(arguments.grace.into()),
         metrics,
@@ -57,6 +62,18 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
         let worked = worked.map_err(|error| Failure::fault(format!("no thread more: {error}")))?;
         worked.map_err(|error| connection::lost(&error))
     })
+}
+
+/// Takes the queues of jobs that are not ready here off the list: another worker may have what they
+/// require, and their tasks wait for it.
+fn leave_to_others(registry: &Registry, environment: &Environment, queues: &mut Queues) {
+    for job in registry.iter() {
+        let own = job.options.own_queue(job.name);
+        if let Some((missing, own)) = environment.missing(job.options.requires).zip(own) {
+            warn!(job.kind = job.name, missing, "the job is not ready: a variable is not set");
+            queues.remove(&own);
+        }
+    }
 }
 
 /// Makes sure that the queues are there; false when told to go before they are.
@@ -113,9 +130,7 @@ fn served(
         return Err(Failure::usage(format!("--jobs: there is no job `{unknown}`"), help));
     }
     let following = if named.is_empty() { following(&all, &jobs, &limits)? } else { named };
-    let chosen = all.iter().filter(|job| jobs.contains(job.name));
-    let chosen = Registry::new(chosen).map_err(|error| Failure::fault(error.to_string()))?;
-    Ok((chosen, following))
+    Ok((all.only(|job| jobs.contains(job)), following))
 }
 
 /// The queues of these jobs, if each of them has no others.
