@@ -17,5 +17,6 @@ mod sizes;
 mod source;
 mod stopping;
 mod tidy;
+mod timetable;
 mod tls;
 mod wire;

@@ -1,5 +1,7 @@
 //! A server, a store and the processes of a fleet, all of one test.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::servers::{NatsCluster, NatsServer};
@@ -134,6 +136,15 @@ impl Rig {
         server
     }
 
+    /// Kills the one server, and starts it again after a while.
+    #[track_caller]
+    pub(crate) fn kill_server_for(&mut self, time: Duration) {
+        let Servers::One(server) = &mut self.servers else { panic!("there are three servers") };
+        server.kill();
+        pass(time);
+        server.restart();
+    }
+
     /// The three servers.
     #[track_caller]
     pub(crate) fn cluster(&mut self) -> &mut NatsCluster {
@@ -209,6 +220,12 @@ pub(crate) fn repeat(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < late, "after {LONG:?} it does not hold: {what}");
     }
+}
+
+/// Lets time pass, where nothing is to happen.
+#[expect(clippy::disallowed_methods, reason = "a test waits on its own thread, without a runtime")]
+pub(crate) fn pass(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// An ALT file of these tasks.

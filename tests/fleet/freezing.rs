@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, after, echo, on_one_server_and_on_three, sleep};
+use crate::rig::{Rig, after, echo, on_one_server_and_on_three, pass, sleep};
 
 /// The shortest lease: who is silent for two seconds has lost what it held.
 const SHORT: &[(&str, &str)] = &[("RUNNER_LEASE_SECONDS", "2")];
@@ -18,11 +18,6 @@ on_one_server_and_on_three! {
 /// Two tasks of so many seconds, and one after them.
 fn two_and_one(seconds: u32) -> Value {
     json!([sleep("a", seconds), sleep("b", seconds), after(echo("c"), &["a", "b"])])
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test waits on its own thread, without a runtime")]
-fn pass(seconds: u64) {
-    std::thread::sleep(Duration::from_secs(seconds));
 }
 
 /// The run has ended well, its LAST holds, and this worker did these tasks, each at the first attempt.
@@ -79,7 +74,7 @@ fn a_frozen_server_is_waited_for() {
     let run = rig.submit("s", &two_and_one(3));
     rig.until_why(&run, "a", "running on ");
     rig.server().pause();
-    pass(4);
+    pass(Duration::from_secs(4));
     rig.server().resume();
     assert_eq!(rig.last(&run)["status"], "success");
     rig.call(&["verify", &run]).code(0);

@@ -6,6 +6,7 @@ pub mod local;
 pub mod nats;
 mod starved;
 pub mod task;
+pub mod timetable;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

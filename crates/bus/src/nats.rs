@@ -24,6 +24,7 @@ mod runs;
 pub mod simulated;
 mod soft;
 mod submissions;
+mod timetable;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use self::connect::{Settings, without_password};
 pub use self::definition::{Difference, Found, Part};
 pub use self::follow::NatsFollow;
 pub use self::soft::{NatsBeats, NatsQuestions, NatsStops};
+pub use self::timetable::{NatsTick, NatsTicks};
 
 #[cfg(not(feature = "sim"))]
 use self::dial::{connect, own_clock};

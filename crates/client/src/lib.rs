@@ -5,6 +5,7 @@ mod download;
 mod fetch;
 mod find;
 mod fleet;
+mod jobs;
 mod submit;
 mod watch;
 

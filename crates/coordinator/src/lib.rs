@@ -19,6 +19,7 @@ mod refuse;
 mod reuse;
 mod roster;
 mod spool;
+mod timekeeper;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ use tracing::{error, info, warn};
 
 pub use crate::metrics::Metrics;
 use crate::roster::Roster;
+pub use crate::timekeeper::keep_time;
 
 /// What a coordinator is told when it starts.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ mod plan;
 mod retry;
 mod run;
 mod task;
+pub mod timetable;
 
 pub use chaos::Chaos;
 pub use event::{Dispatch, Effect, Event, Seal};

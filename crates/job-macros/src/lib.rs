@@ -21,13 +21,9 @@
 //! | `retry_delay_seconds` | seconds to the second attempt, then doubled up to an hour, from 1 | half a second, up to a minute |
 //! | `timeout_seconds` | seconds an attempt may take, from 1 | the system's default |
 //! | `max_concurrent` | attempts that run at once in the fleet, from 1 | no limit |
-//! | `queue` | the queue whose messages it works off | none |
-//! | `batch_size` | messages that one run takes, 1-1000 | 10 |
-//! | `preserve_order` | messages with one key one after the other | `false` |
 //! | `requires_wallet`, `requires_twitter`, `requires_discord`, `requires_blockchain`, `requires_ai` | what a worker must have to run it | `false` |
 //! | `dependencies` | jobs whose last run must have succeeded since its own last run | none |
 //! | `idempotent` | whether it may be repeated when its worker was lost | `true` |
-//! | `dead_letter` | whether what failed for good is kept | `false` |
 
 mod arguments;
 mod expand;

@@ -4,13 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use alt::Priority;
-use protocol::{Misfire, limits};
+use protocol::Misfire;
 
 use crate::{Environment, Options, Registry, Rhythm};
 
 /// The options that can be set from outside, by the names they have in the attribute. The others are
-/// part of the code: what it requires, what it waits for, which messages it reads.
-pub const KNOBS: [&str; 14] = [
+/// part of the code: what it requires, what it waits for.
+pub const KNOBS: [&str; 11] = [
     "enabled",
     "interval_seconds",
     "cron",
@@ -21,10 +21,7 @@ pub const KNOBS: [&str; 14] = [
     "retry_delay_seconds",
     "timeout_seconds",
     "max_concurrent",
-    "batch_size",
-    "preserve_order",
     "idempotent",
-    "dead_letter",
 ];
 
 /// What older producers put between a job and its option; it goes behind the plain name.
@@ -74,10 +71,7 @@ impl Options {
             "retry_delay_seconds" => self.retry_delay_seconds = Some(from(value, 1, u32::MAX)?),
             "timeout_seconds" => self.timeout_seconds = Some(from(value, 1, u32::MAX)?),
             "max_concurrent" => self.max_concurrent = Some(from(value, 1, u32::MAX)?),
-            "batch_size" => self.batch_size = from(value, 1, limits::QUEUE_BATCH_MAX)?,
-            "preserve_order" => self.preserve_order = switch(value)?,
             "idempotent" => self.idempotent = switch(value)?,
-            "dead_letter" => self.dead_letter = switch(value)?,
             other => {
                 let known = KNOBS.join(", ");
                 return Err(format!("`{other}` cannot be set from outside; there are {known}"));
@@ -106,10 +100,7 @@ impl Options {
             "retry_delay_seconds" => self.retry_delay_seconds.map(|it| it.to_string()),
             "timeout_seconds" => self.timeout_seconds.map(|it| it.to_string()),
             "max_concurrent" => self.max_concurrent.map(|it| it.to_string()),
-            "batch_size" => Some(self.batch_size.to_string()),
-            "preserve_order" => Some(self.preserve_order.to_string()),
             "idempotent" => Some(self.idempotent.to_string()),
-            "dead_letter" => Some(self.dead_letter.to_string()),
             _ => None,
         }
     }
@@ -251,11 +242,10 @@ mod tests {
             ("enabled", "maybe", "neither true nor false"),
             ("interval_seconds", "0", "from 1 to 4294967295"),
             ("max_retries", "256", "from 0 to 255"),
-            ("batch_size", "1001", "from 1 to 1000"),
             ("misfire", "later", "none of skip, run_once, catch_up"),
             ("priority", "urgent", "none of low, medium, high, critical"),
             ("cron", "* * * * *", "six fields"),
-            ("queue", "other", "`queue` cannot be set from outside"),
+            ("name", "other", "`name` cannot be set from outside"),
         ];
         for (option, value, expected) in table {
             let refused = Options::DEFAULT.clone().set(option, value).unwrap_err();

@@ -38,20 +38,12 @@ pub struct Options {
     pub timeout_seconds: Option<u32>,
     /// Attempts that may run at once in the whole fleet, 1 or more; absent means no limit.
     pub max_concurrent: Option<u32>,
-    /// Messages of its queue that one run takes, 1 or more.
-    pub batch_size: u32,
     /// What its workers must have.
     pub requires: &'static [Credential],
     /// Jobs whose last run must have succeeded since this one's last run began.
     pub dependencies: &'static [&'static str],
-    /// Whether messages with one key are worked off strictly one after the other.
-    pub preserve_order: bool,
     /// Whether an attempt may be carried out again when its worker was lost.
     pub idempotent: bool,
-    /// The queue whose messages it works off; its offers wait there too.
-    pub queue: Option<&'static str>,
-    /// Whether what failed for good is kept to be looked at and replayed.
-    pub dead_letter: bool,
 }
 
 impl Options {
@@ -67,13 +59,9 @@ impl Options {
         retry_delay_seconds: None,
         timeout_seconds: None,
         max_concurrent: None,
-        batch_size: limits::QUEUE_BATCH,
         requires: &[],
         dependencies: &[],
-        preserve_order: false,
         idempotent: true,
-        queue: None,
-        dead_letter: false,
     };
 
     /// What a coordinator has to know of the job of this name.
@@ -93,21 +81,16 @@ impl Options {
             jitter_seconds: self.jitter_seconds,
             misfire: self.misfire,
             priority: self.priority,
-            messages: self.queue.is_some(),
-            batch_size: self.batch_size,
             dependencies: self.dependencies.iter().map(|&name| name.to_owned()).collect(),
-            preserve_order: self.preserve_order,
-            dead_letter: self.dead_letter,
         }
     }
 
-    /// The queue that this job has for itself: because it says so, because its limit is the queue's, or
-    /// because not every worker may serve it. Queue names have no `.`, because it parts subjects.
+    /// The queue that this job has for itself: because its limit is the queue's, or because not every
+    /// worker may serve it. Queue names have no `.`, because it parts subjects.
     #[must_use]
     pub fn own_queue(&self, name: &str) -> Option<String> {
         let special = self.max_concurrent.is_some() || !self.requires.is_empty();
-        let named = self.queue.map(str::to_owned);
-        named.or_else(|| special.then(|| name.replace('.', "_")))
+        special.then(|| name.replace('.', "_"))
     }
 }
 

@@ -171,9 +171,8 @@ impl Registry {
         for (&alias, job) in &self.aliases {
             // A job is run by itself once, whatever else it is called.
             let policy = policies.get(*job).cloned();
-            policies.extend(policy.map(|job| {
-                (alias.to_owned(), JobPolicy { schedule: None, messages: false, ..job })
-            }));
+            policies
+                .extend(policy.map(|job| (alias.to_owned(), JobPolicy { schedule: None, ..job })));
         }
         Catalogue(policies)
     }
@@ -284,13 +283,11 @@ mod tests {
 
     #[test]
     fn a_registry_that_cannot_work_is_refused_with_the_places() {
-        let queued = Options { queue: Some("a_b"), ..Options::default() };
-        let table: [(&[_], _); 9] = [
+        let table: [(&[_], _); 8] = [
             (&[], "`use your_jobs as _;`"),
             (&[plain("a", 9), plain("a", 3)], "src/some.rs:3 and src/some.rs:9"),
             (&[plain("a b", 4)], "`a b` at src/some.rs:4"),
             (&[limited("a.b", 1), limited("a_b", 2)], "src/some.rs:2 needs the queue `a_b`"),
-            (&[limited("a.b", 1), leaked("c", 2, queued)], "src/some.rs:2 needs the queue `a_b`"),
             (&[limited("default", 7)], "as every job without a limit does"),
             (&[after("a", &["b"])], "src/some.rs:5 depends on `b`, which is no job of this"),
             (&[after("a", &["a"])], "depends on `a`, which is itself"),
@@ -321,6 +318,5 @@ mod tests {
         assert_eq!(one("a", plain), DEFAULT_QUEUE);
         assert_eq!(one("b.c", Options { max_concurrent: Some(2), ..plain }), "b_c");
         assert_eq!(one("b", Options { requires: &[crate::Credential::Ai], ..plain }), "b");
-        assert_eq!(one("b", Options { queue: Some("q"), max_concurrent: Some(2), ..plain }), "q");
     }
 }

@@ -38,7 +38,7 @@ impl Hooked {
 }
 
 /// Has every hook.
-#[job("hooked.job", requires_ai = true, interval_seconds = 30, batch_size = 5)]
+#[job("hooked.job", requires_ai = true, interval_seconds = 30)]
 impl Job for Hooked {
     type Parameters = Plan;
     type Output = Done;

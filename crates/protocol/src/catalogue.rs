@@ -39,29 +39,13 @@ pub struct JobPolicy {
     /// The priority of runs that it begins by itself.
     #[serde(default)]
     pub priority: Priority,
-    /// Whether it works off the messages that lie on its queue.
-    #[serde(default)]
-    pub messages: bool,
-    /// Messages that one run takes, 1 or more.
-    #[serde(default = "batch_size")]
-    pub batch_size: u32,
     /// Jobs whose last run must have succeeded since this one's last run began.
     #[serde(default)]
     pub dependencies: Vec<String>,
-    /// Whether messages with one key are worked off one after the other.
-    #[serde(default)]
-    pub preserve_order: bool,
-    /// Whether what failed for good is kept to be looked at and replayed.
-    #[serde(default)]
-    pub dead_letter: bool,
 }
 
 const fn yes() -> bool {
     true
-}
-
-const fn batch_size() -> u32 {
-    limits::QUEUE_BATCH
 }
 
 impl Default for JobPolicy {
@@ -77,11 +61,7 @@ impl Default for JobPolicy {
             jitter_seconds: 0,
             misfire: Misfire::default(),
             priority: Priority::default(),
-            messages: false,
-            batch_size: limits::QUEUE_BATCH,
             dependencies: Vec::new(),
-            preserve_order: false,
-            dead_letter: false,
         }
     }
 }

@@ -5,6 +5,7 @@
 mod catalogue;
 pub mod codec;
 mod id;
+mod job_record;
 pub mod limits;
 mod media;
 mod message;
@@ -17,6 +18,7 @@ mod verdict;
 
 pub use catalogue::{Catalogue, DEFAULT_QUEUE, JobPolicy};
 pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
+pub use job_record::{JobRecord, LiveOptions, PastRun, SkippedTick, TickRun, WaitingTick};
 pub use media::media_type;
 pub use message::{
     AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, Quarantined,

@@ -51,12 +51,10 @@ pub const BACKOFF_MS: u64 = 500;
 pub const BACKOFF_MS_MAX: u64 = 60_000;
 /// The longest wait before a retry where a job says how long the first one is, seconds.
 pub const RETRY_DELAY_SECONDS_MAX: u32 = 3600;
-/// Messages of its queue that a run of a job takes, unless told otherwise.
-pub const QUEUE_BATCH: u32 = 10;
-/// The most messages that a run may take: each is a task of its file.
-pub const QUEUE_BATCH_MAX: u32 = 1000;
 /// Seconds that a tick may be late and is run all the same.
 pub const MISFIRE_GRACE_SECONDS: u32 = 60;
+/// Missed ticks that a job catches up on at most.
+pub const TICKS_CAUGHT_UP: u32 = 1000;
 /// Bytes of a value that a job remembers: it is read as one message.
 pub const MEMORY_BYTES: usize = 64 * 1024;
 /// Bytes of the key of such a value: it becomes a part of a subject.

@@ -51,6 +51,52 @@ pub fn memory(job: &str, key: &str) -> String {
     format!("memory.{}.{}", word(job), word(key))
 }
 
+/// Where the schedule of a job lies: `schedule.def.<job>`.
+#[must_use]
+pub fn schedule(job: &str) -> String {
+    format!("schedule.def.{}", word(job))
+}
+
+/// Where its ticks come: `schedule.tick.<job>`.
+#[must_use]
+pub fn tick(job: &str) -> String {
+    format!("schedule.tick.{}", word(job))
+}
+
+/// The job that a tick is for.
+#[must_use]
+pub fn ticked(subject: &str) -> Option<String> {
+    text(subject.strip_prefix("schedule.tick.")?)
+}
+
+/// Where the record of a job lies: `job.<job>`.
+#[must_use]
+pub fn job_record(job: &str) -> String {
+    format!("job.{}", word(job))
+}
+
+/// The job whose record it is.
+#[must_use]
+pub fn recorded_job(subject: &str) -> Option<String> {
+    text(subject.strip_prefix("job.")?)
+}
+
+/// The text of a [`word`]; `None` if it is none.
+fn text(word: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'=' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// Any text as one word of a subject: letters, digits, `-` and `_` as they are, every other byte as `=`
 /// and two hex digits.
 fn word(text: &str) -> String {

@@ -253,27 +253,23 @@ fn catalogue() -> impl Strategy<Value = Catalogue> {
         text().prop_map(|fields| Schedule::Cron { fields }),
     ];
     let limits = (of(any::<u32>()), any::<u8>(), any::<u32>());
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let rest = (of(schedule), of(any::<u32>()), prop::collection::vec(text(), 0..3));
-    let policy = (text(), limits, flags, rest).prop_map(|(queue, limits, flags, rest)| {
-        let (max_concurrent, retries, timeout_seconds) = limits;
-        let (enabled, messages, preserve_order, dead_letter) = flags;
-        let (schedule, retry_delay_seconds, dependencies) = rest;
-        JobPolicy {
-            queue,
-            max_concurrent,
-            retries,
-            retry_delay_seconds,
-            timeout_seconds,
-            schedule,
-            enabled,
-            messages,
-            dependencies,
-            preserve_order,
-            dead_letter,
-            ..JobPolicy::default()
-        }
-    });
+    let policy =
+        (text(), limits, any::<bool>(), rest).prop_map(|(queue, limits, enabled, rest)| {
+            let (max_concurrent, retries, timeout_seconds) = limits;
+            let (schedule, retry_delay_seconds, dependencies) = rest;
+            JobPolicy {
+                queue,
+                max_concurrent,
+                retries,
+                retry_delay_seconds,
+                timeout_seconds,
+                schedule,
+                enabled,
+                dependencies,
+                ..JobPolicy::default()
+            }
+        });
     prop::collection::btree_map(text(), policy, 0..5).prop_map(Catalogue)
 }
 

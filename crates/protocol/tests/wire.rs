@@ -319,11 +319,7 @@ fn catalogue() {
         jitter_seconds: 5,
         misfire: Misfire::CatchUp,
         priority: Priority::Critical,
-        messages: true,
-        batch_size: 3,
         dependencies: vec!["echo".to_owned()],
-        preserve_order: true,
-        dead_letter: true,
     };
     let jobs = [("echo".to_owned(), JobPolicy::default()), ("http".to_owned(), policy)];
     insta::assert_snapshot!(dump(&Catalogue(jobs.into())));

@@ -2,6 +2,7 @@
 
 mod bundle;
 pub(crate) mod fleet;
+mod jobs;
 mod roles;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::limits;
 
 pub(crate) use self::bundle::{BundleFlags, SignFlag};
+pub(crate) use self::jobs::{JobsVerb, ScheduleVerb};
 pub(crate) use self::roles::{
     ConnectionFlags, CoordinatorArguments, DoctorArguments, HealthFlag, UpArguments,
     WorkerArguments,
@@ -65,6 +67,11 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: JobsVerb,
     },
+    /// When jobs are run by themselves
+    Schedule {
+        #[command(subcommand)]
+        verb: ScheduleVerb,
+    },
     #[command(flatten)]
     Fleet(fleet::FleetVerb),
     /// Show a LAST, or how a run stands
@@ -112,24 +119,6 @@ pub(crate) enum Verb {
     Worker(WorkerArguments),
     /// Check the server, the store and the settings
     Doctor(DoctorArguments),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum JobsVerb {
-    /// List the jobs of this program, when each is run by itself, and what was set from outside
-    Ls {
-        /// Print the list as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show one job: every option with its value and source, and the shapes of what it takes and gives
-    Describe {
-        /// The job
-        job: String,
-        /// Print it as JSON
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 #[derive(Debug, Args)]

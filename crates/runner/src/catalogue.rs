@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::arguments::JobsVerb;
 use crate::exit::{Exit, Failure};
-use crate::output;
 use crate::settings::Settings;
+use crate::{fleet, output};
 
 /// The variable that names a file with options of jobs.
 const FILE: &str = "RUNNER_JOBS_FILE";
@@ -20,6 +20,9 @@ pub(crate) fn perform(verb: JobsVerb, settings: &Settings) -> Result<Exit, Failu
     match verb {
         JobsVerb::Ls { json } => list(settings, json),
         JobsVerb::Describe { job, json } => describe(&job, settings, json),
+        JobsVerb::Enable { .. } | JobsVerb::Disable { .. } | JobsVerb::Set { .. } => {
+            fleet::change_job(&verb, settings)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod cancel;
 mod follow;
 mod list;
 mod results;
+mod schedule;
 mod submit;
 mod why;
 mod workers;
@@ -15,6 +16,7 @@ use protocol::{End, RunRecord};
 use store::Store;
 
 use crate::arguments::fleet::{FleetVerb, WorkersVerb};
+use crate::arguments::{JobsVerb, ScheduleVerb};
 use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::run::runtime;
@@ -65,6 +67,16 @@ pub(crate) fn perform(verb: FleetVerb, settings: &Settings) -> Result<Exit, Fail
         };
     }
     block_on(ask(verb, prepared, settings))
+}
+
+/// Changes a job of the fleet.
+pub(crate) fn change_job(verb: &JobsVerb, settings: &Settings) -> Result<Exit, Failure> {
+    block_on(async { schedule::change(&Fleet::open(settings).await?, verb, settings).await })
+}
+
+/// Shows or changes when jobs are run.
+pub(crate) fn schedule(verb: &ScheduleVerb, settings: &Settings) -> Result<Exit, Failure> {
+    block_on(async { schedule::perform(&Fleet::open(settings).await?, verb, settings).await })
 }
 
 fn block_on(asking: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {

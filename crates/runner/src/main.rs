@@ -48,6 +48,7 @@ fn go(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Graph { file, format } => inspect::graph(&file, format),
         Verb::Schema { of } => inspect::schema(of),
         Verb::Jobs { verb } => catalogue::perform(verb, &settings),
+        Verb::Schedule { verb } => fleet::schedule(&verb, &settings),
         Verb::Fleet(verb) => fleet::perform(verb, &settings),
         Verb::Show { what, json } => fleet::show(&what, &settings, json),
         Verb::Verify { what, key, json } => fleet::verify(&what, key.as_deref(), &settings, json),

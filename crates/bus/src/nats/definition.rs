@@ -15,12 +15,14 @@ use super::submissions::RANKS;
 use crate::Error;
 
 /// Each stream's file: the body of a request to create it.
-const STREAMS: [(&str, &str); 7] = [
+const STREAMS: [(&str, &str); 9] = [
     ("ALT", include_str!("../../../../nats/streams/ALT.json")),
     ("TASKS", include_str!("../../../../nats/streams/TASKS.json")),
     ("RUN", include_str!("../../../../nats/streams/RUN.json")),
     ("SEATS", include_str!("../../../../nats/streams/SEATS.json")),
     ("MEMORY", include_str!("../../../../nats/streams/MEMORY.json")),
+    ("JOBS", include_str!("../../../../nats/streams/JOBS.json")),
+    ("SCHEDULES", include_str!("../../../../nats/streams/SCHEDULES.json")),
     ("QUARANTINE", include_str!("../../../../nats/streams/QUARANTINE.json")),
     ("KV_runs", include_str!("../../../../nats/streams/KV_runs.json")),
 ];
@@ -31,6 +33,9 @@ const COORDINATOR: &str = include_str!("../../../../nats/consumers/coordinator.j
 const QUEUE: &str = include_str!("../../../../nats/consumers/queue.json");
 /// The consumer of the seats of a queue `default`; others differ by name.
 const SEATS: &str = include_str!("../../../../nats/consumers/seats.json");
+
+/// The consumer of ticks.
+const TICKS: &str = include_str!("../../../../nats/consumers/ticks.json");
 
 /// What may differ between servers: how many copies there are, where they lie, and how much room.
 const FREE: [&str; 5] = ["num_replicas", "placement", "max_bytes", "storage", "description"];
@@ -145,7 +150,9 @@ fn wanted(lease: Duration, copies: Option<u8>) -> Vec<Wanted> {
     let default = protocol::DEFAULT_QUEUE;
     let queues = (0..RANKS)
         .map(|rank| ("TASKS", format!("{default}-p{rank}"), queue_consumer(default, rank, lease)));
-    let consumers = coordinators.chain(queues).map(|(stream, name, asked)| Wanted {
+    let ticks = leased(file(TICKS), "ticks", json!(["schedule.tick.*"]), lease);
+    let ticks = [("SCHEDULES", "ticks".to_owned(), ticks)];
+    let consumers = coordinators.chain(queues).chain(ticks).map(|(stream, name, asked)| Wanted {
         name: format!("consumer {stream}/{name}"),
         info: format!("CONSUMER.INFO.{stream}.{name}"),
         create: format!("CONSUMER.CREATE.{stream}.{name}"),
@@ -287,7 +294,7 @@ mod tests {
             let stream: Value = serde_json::from_str(text).unwrap();
             assert_eq!(stream["name"], name);
         }
-        for text in [COORDINATOR, QUEUE, SEATS] {
+        for text in [COORDINATOR, QUEUE, SEATS, TICKS] {
             let consumer: Value = serde_json::from_str(text).unwrap();
             assert_eq!(consumer["action"], "create");
             assert_eq!(consumer["config"]["max_deliver"], -1, "a message is never given up");

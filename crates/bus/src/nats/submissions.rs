@@ -181,7 +181,7 @@ fn one_line(text: &str) -> String {
     line
 }
 
-fn delivery(message: &Message) -> Result<Delivery, Error> {
+pub(super) fn delivery(message: &Message) -> Result<Delivery, Error> {
     let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
     Delivery::parse(reply)
         .ok_or_else(|| Error::Unknown(format!("{}: delivered from nowhere", message.subject)))

@@ -36,7 +36,10 @@ pub(crate) fn coordinator(
             last,
             signing_key,
         };
+        let ticking =
+            coordinator::keep_time(fleet.bus.clone(), settings.catalogue.clone(), shutdown.clone());
         let conducting = coordinator::coordinate(fleet.bus, fleet.store, settings, shutdown);
-        conducting.await.map_err(|error| connection::lost(&error))
+        let ended = tokio::try_join!(ticking, conducting);
+        ended.map(drop).map_err(|error| connection::lost(&error))
     })
 }

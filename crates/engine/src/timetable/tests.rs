@@ -1,0 +1,153 @@
+//! Ticks by the rules: overlap, lateness, catching up, dependencies, jitter.
+
+use super::*;
+
+static NONE: BTreeMap<String, JobRecord> = BTreeMap::new();
+
+fn every(seconds: u32) -> JobPolicy {
+    JobPolicy { schedule: Some(Schedule::Every { seconds }), ..JobPolicy::default() }
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp(1_700_000_000_000 + seconds * 1000)
+}
+
+fn around<'a>(
+    now: u64,
+    policy: &'a JobPolicy,
+    others: &'a BTreeMap<String, JobRecord>,
+) -> Circumstances<'a> {
+    Circumstances { now: at(now), policy, others, is_served: true }
+}
+
+/// A tick at `tick`, heard of at `now`; whether its run begins.
+fn tick(record: &mut JobRecord, tick: u64, now: u64, policy: &JobPolicy) -> bool {
+    let around = around(now, policy, &NONE);
+    take_tick(record, at(tick), &around);
+    go(record, &around)
+}
+
+fn go(record: &mut JobRecord, around: &Circumstances<'_>) -> bool {
+    begin(record, |now| RunId::from_parts(now, [7; 10]), around).is_some()
+}
+
+fn over(record: &mut JobRecord, now: u64, status: RunStatus) {
+    let run = record.under_way.unwrap().run;
+    end(record, run, status, at(now));
+}
+
+fn skipped(record: &JobRecord) -> &str {
+    &record.skipped.as_ref().unwrap().reason
+}
+
+#[test]
+fn a_tick_begins_one_run_however_often_it_is_heard_of() {
+    let (mut record, policy) = (JobRecord::default(), every(30));
+    assert!(tick(&mut record, 30, 30, &policy));
+    over(&mut record, 31, RunStatus::Success);
+    assert!(!tick(&mut record, 30, 32, &policy));
+    assert_eq!((record.runs, record.skips), (1, 0));
+    assert!(tick(&mut record, 60, 60, &policy));
+}
+
+#[test]
+fn no_run_overlaps_the_one_before() {
+    let (mut record, policy) = (JobRecord::default(), every(30));
+    assert!(tick(&mut record, 30, 30, &policy));
+    assert!(!tick(&mut record, 60, 60, &policy));
+    assert_eq!(skipped(&record), "the run of an earlier tick is under way");
+    over(&mut record, 70, RunStatus::Failure);
+    assert!(!go(&mut record, &around(71, &policy, &NONE)), "what was left out stays so");
+    assert!(tick(&mut record, 90, 90, &policy));
+}
+
+#[test]
+fn a_tick_may_be_a_minute_late_and_no_more() {
+    let policy = every(3600);
+    assert!(tick(&mut JobRecord::default(), 0, 59, &policy));
+    let mut record = JobRecord::default();
+    assert!(!tick(&mut record, 0, 61, &policy));
+    assert_eq!(skipped(&record), "it came 61 s late");
+    let policy = JobPolicy { misfire: Misfire::RunOnce, ..every(3600) };
+    assert!(tick(&mut JobRecord::default(), 0, 7000, &policy));
+}
+
+#[test]
+fn missed_ticks_are_caught_up_on_one_after_the_other_where_that_is_wanted() {
+    let policy = JobPolicy { misfire: Misfire::CatchUp, ..every(30) };
+    let mut record = JobRecord::default();
+    assert!(tick(&mut record, 30, 30, &policy));
+    over(&mut record, 31, RunStatus::Success);
+    // The server was away for three ticks.
+    assert!(tick(&mut record, 151, 151, &policy));
+    let mut runs = 1;
+    loop {
+        assert!(!go(&mut record, &around(160, &policy, &NONE)), "one at a time");
+        over(&mut record, 160, RunStatus::Success);
+        if !go(&mut record, &around(161, &policy, &NONE)) {
+            break;
+        }
+        runs += 1;
+    }
+    assert_eq!(runs, 4);
+    assert!(tick(&mut record, 180, 180, &policy), "and then it goes on as ever");
+}
+
+#[test]
+fn what_nobody_can_run_is_left_out_and_says_why() {
+    let policy = every(30);
+    let nobody = Circumstances { is_served: false, ..around(30, &policy, &NONE) };
+    let mut record = JobRecord::default();
+    take_tick(&mut record, at(30), &nobody);
+    assert_eq!(skipped(&record), "no worker is ready that serves the queue `default`");
+    let mut record = JobRecord { paused: true, ..JobRecord::default() };
+    assert!(!tick(&mut record, 30, 30, &policy));
+    assert_eq!(skipped(&record), "paused");
+    let policy = JobPolicy { enabled: false, ..every(30) };
+    let mut record = JobRecord::default();
+    assert!(!tick(&mut record, 30, 30, &policy));
+    assert_eq!(skipped(&record), "disabled");
+    record.set.enabled = Some(true);
+    assert!(tick(&mut record, 60, 60, &policy));
+}
+
+#[test]
+fn a_job_waits_for_those_it_depends_on() {
+    let policy = JobPolicy { dependencies: vec!["first".to_owned()], ..every(30) };
+    let mut others = BTreeMap::new();
+    let mut record = JobRecord::default();
+    take_tick(&mut record, at(30), &around(30, &policy, &others));
+    let reason = |record: &JobRecord| record.waiting.as_ref().unwrap().reason.clone().unwrap();
+    assert!(!go(&mut record, &around(30, &policy, &others)));
+    assert_eq!(reason(&record), "`first` has not run yet");
+    let was = TickRun { run: RunId::from_bits(1), tick: at(5), began: at(5) };
+    let ended = |seconds, status| JobRecord {
+        last: Some(PastRun { was, ended: at(seconds), status }),
+        ..JobRecord::default()
+    };
+    others.insert("first".to_owned(), ended(35, RunStatus::PartialSuccess));
+    assert!(!go(&mut record, &around(36, &policy, &others)));
+    assert_eq!(reason(&record), "the last run of `first` did not succeed");
+    others.insert("first".to_owned(), ended(40, RunStatus::Success));
+    assert!(go(&mut record, &around(41, &policy, &others)));
+    over(&mut record, 45, RunStatus::Success);
+    take_tick(&mut record, at(60), &around(60, &policy, &others));
+    assert!(!go(&mut record, &around(60, &policy, &others)));
+    assert_eq!(reason(&record), "`first` has not run since the last run");
+    others.insert("first".to_owned(), ended(70, RunStatus::Success));
+    assert!(go(&mut record, &around(71, &policy, &others)));
+}
+
+#[test]
+fn a_tick_is_put_off_within_its_jitter_and_by_all_to_the_same_moment() {
+    let policy = JobPolicy { jitter_seconds: 10, ..every(60) };
+    let mut moments = std::collections::BTreeSet::new();
+    for number in 1..=50 {
+        let mut record = JobRecord::default();
+        take_tick(&mut record, at(number * 60), &around(number * 60, &policy, &NONE));
+        let until = (0..=10)
+            .find(|wait| go(&mut record.clone(), &around(number * 60 + wait, &policy, &NONE)));
+        moments.insert(until.expect("within its jitter"));
+    }
+    assert!(moments.len() > 5, "{moments:?}");
+}

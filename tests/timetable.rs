@@ -1,0 +1,149 @@
+//! Jobs are run by themselves: once a tick, whoever dies, and as people set it while the fleet runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::Timestamp;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::rig::{Rig, on_one_server_and_on_three, pass, repeat};
+
+/// Any job may be given a schedule from outside.
+const EVERY_SECOND: &[(&str, &str)] =
+    &[("ECHO_INTERVAL_SECONDS", "1"), ("RUNNER_LEASE_SECONDS", "2")];
+
+on_one_server_and_on_three! {
+    a_tick_is_one_run_however_many_coordinators_there_are with super::EVERY_SECOND;
+}
+
+/// The moments of the ticks that have runs, each with how many it has.
+fn ticks(rig: &Rig) -> BTreeMap<u64, usize> {
+    let runs = rig.call(&["ls", "--limit", "1000", "--json"]).code(0).json();
+    let mut ticks = BTreeMap::new();
+    for run in runs.as_array().unwrap().iter().filter(|run| run["alt_id"] == "echo") {
+        let (_, tick) = run["title"].as_str().unwrap().rsplit_once(" at ").unwrap();
+        *ticks.entry(Timestamp::from_rfc3339(tick).unwrap().0).or_default() += 1;
+    }
+    ticks
+}
+
+/// No tick has two runs, and no two ticks are a burst.
+#[track_caller]
+fn one_run_each(ticks: &BTreeMap<u64, usize>) {
+    assert!(ticks.values().all(|&runs| runs == 1), "{ticks:?}");
+    let moments: Vec<u64> = ticks.keys().copied().collect();
+    for pair in moments.windows(2) {
+        // The server looks at its schedules every quarter of a second.
+        assert!(pair[1] - pair[0] >= 500, "{} ms between two ticks", pair[1] - pair[0]);
+    }
+}
+
+fn scheduled(rig: &Rig) -> Value {
+    let rows = rig.call(&["schedule", "ls", "--json"]).code(0).json();
+    let row = rows.as_array().unwrap().iter().find(|row| row["job"] == "echo").cloned();
+    row.unwrap_or_default()
+}
+
+fn runs(rig: &Rig) -> u64 {
+    scheduled(rig)["runs"].as_u64().unwrap_or(0)
+}
+
+#[track_caller]
+fn until_more_runs(rig: &Rig, more: u64) {
+    let before = runs(rig);
+    repeat("the job runs by itself", || runs(rig) >= before + more);
+}
+
+fn a_tick_is_one_run_however_many_coordinators_there_are(mut rig: Rig) {
+    rig.coordinator();
+    rig.coordinator();
+    rig.worker(&[]);
+    until_more_runs(&rig, 4);
+    one_run_each(&ticks(&rig));
+    repeat("a run is over", || scheduled(&rig)["last"]["status"] == "success");
+    let listed = rig.call(&["ls", "--json"]).code(0).json();
+    let over = listed.as_array().unwrap().iter().find(|run| run["state"] == "success").unwrap();
+    // It has a LAST like any other.
+    rig.call(&["verify", over["run"].as_str().unwrap()]).code(0);
+    let shown = rig.call(&["schedule", "ls"]).code(0).stdout;
+    assert!(shown.contains("echo") && shown.contains("@every 1s"), "{shown}");
+    rig.stop_all(Signal::TERM);
+}
+
+#[test]
+fn people_change_what_runs_by_itself_while_the_fleet_runs() {
+    let mut rig = Rig::with(EVERY_SECOND);
+    rig.coordinator();
+    rig.worker(&[]);
+    until_more_runs(&rig, 1);
+    for (stop, start) in [
+        (["schedule", "pause", "echo"], ["schedule", "resume", "echo"]),
+        (["jobs", "disable", "echo"], ["jobs", "enable", "echo"]),
+    ] {
+        rig.call(&stop).code(0);
+        // What was on its way comes, and then nothing.
+        pass(Duration::from_secs(3));
+        let before = runs(&rig);
+        pass(Duration::from_secs(3));
+        assert_eq!(runs(&rig), before, "{stop:?}");
+        rig.call(&start).code(0);
+        until_more_runs(&rig, 2);
+    }
+    rig.call(&["jobs", "set", "echo", "interval_seconds=3600"]).code(0);
+    assert_eq!(scheduled(&rig)["schedule"], "@every 3600s");
+    pass(Duration::from_secs(3));
+    let before = runs(&rig);
+    let run = rig.call(&["schedule", "trigger", "echo", "--parameters", r#"{"a": 1}"#]).code(0);
+    let last = rig.last(run.stdout.trim());
+    assert_eq!(last["task_results"]["echo"]["output"]["a"], 1, "{last:#}");
+    assert_eq!(runs(&rig), before, "what is run by hand is no tick");
+    for wrong in [
+        ["jobs", "set", "echo", "interval_seconds=0"].as_slice(),
+        &["jobs", "set", "echo", "max_retries=3"],
+        &["jobs", "enable", "ecko"],
+        &["schedule", "trigger", "echo", "--parameters", "{"],
+    ] {
+        rig.call(wrong).code(2);
+    }
+    rig.stop_all(Signal::TERM);
+}
+
+#[test]
+fn ticks_come_once_while_servers_and_coordinators_are_killed() {
+    let mut rig = Rig::with(EVERY_SECOND);
+    rig.coordinator();
+    rig.coordinator();
+    rig.worker(&[]);
+    until_more_runs(&rig, 1);
+    // The third of the roles is the worker.
+    for (round, coordinator) in [0, 1, 3, 4].into_iter().enumerate() {
+        // Both die near a tick, each time at another distance from it.
+        rig.kill_server_for(Duration::from_millis(300) * u32::try_from(round).unwrap());
+        rig.signal(coordinator, Signal::KILL);
+        rig.coordinator();
+        until_more_runs(&rig, 2);
+    }
+    // Whatever was begun comes to its end.
+    rig.call(&["schedule", "pause", "echo"]).code(0);
+    repeat("all runs are over", || {
+        let runs = rig.call(&["ls", "--limit", "1000", "--json"]).code(0).json();
+        runs.as_array().unwrap().iter().all(|run| run["state"] == "success")
+    });
+    let ticks = ticks(&rig);
+    one_run_each(&ticks);
+    assert_eq!(ticks.len() as u64, runs(&rig), "what was decided was done");
+}
+
+#[test]
+fn a_tick_that_nobody_could_run_is_left_out_and_says_why() {
+    let mut rig = Rig::with(EVERY_SECOND);
+    rig.coordinator();
+    // Long enough for the coordinator to know that there is no worker.
+    repeat("a tick is left out", || {
+        scheduled(&rig)["skipped"]["reason"] == "no worker is ready that serves the queue `default`"
+    });
+    rig.worker(&[]);
+    until_more_runs(&rig, 1);
+    rig.stop_all(Signal::TERM);
+}
