@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("job", &["alt", "job-macros", "protocol"], "the author of a job sees no fleet"),
     ("jobs", &["alt", "job", "protocol"], "a built-in job is written as any other job is"),
     ("store", &[], "it keeps bytes by key and knows nobody's format"),
+    ("ai", &[], "it calls models and knows nobody's tasks"),
     ("bus", &["alt", "protocol"], "it carries messages and decides nothing"),
     (
         "coordinator",
