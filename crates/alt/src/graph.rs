@@ -155,6 +155,14 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// The graph of these lists: `lists[i]` are the dependencies of task `i`, each below
+    /// `lists.len()`, and there are at most [`crate::limits::EDGES`]. `None` when some tasks wait
+    /// for each other.
+    #[must_use]
+    pub fn of(lists: &[&[TaskIndex]]) -> Option<Self> {
+        Links::new(lists).order().ok()
+    }
+
     fn new(links: Links, order: Vec<TaskIndex>) -> Self {
         let Links { dependencies, dependents } = links;
         let mut level = vec![0; order.len()];

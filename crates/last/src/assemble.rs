@@ -1,6 +1,6 @@
 //! Writes a LAST as its tasks are told, one after the other: memory does not grow with outputs.
 
-mod critical;
+pub(crate) mod critical;
 mod head;
 mod refused;
 mod task;
@@ -133,13 +133,12 @@ pub fn assemble<E>(
     for (index, entry) in (0_u32..).map(TaskIndex).zip(&file.tasks) {
         let facts =
             task(index).map_err(|source| AssembleError::Task { id: entry.id.clone(), source })?;
-        let tried = !facts.attempts.is_empty();
         let result = task::result(run, index, facts, &mut told)
             .map_err(|message| AssembleError::Contradiction { id: entry.id.clone(), message })?;
         sheet.field(&result.task_id, &result)?;
         told.highlights.task(&result);
         outline.task(&result);
-        told.spans.push(Span::of(&result, tried));
+        told.spans.push(Span::of(&result));
     }
     sheet.close('}')?;
     check_counts(run, &told.spans)?;
@@ -152,9 +151,9 @@ pub fn assemble<E>(
         told.highlights.artifact(artifact);
     }
     sheet.close(']')?;
-    let slack = critical::slack(run.alt, &told.spans);
+    let slack = critical::slack(run.alt.graph(), &told.spans);
     write_graph(&mut sheet, run, &told.spans, &slack)?;
-    let path = critical::path(run.alt, &told.spans);
+    let path = critical::path(run.alt.graph(), &told.spans, |task| &file.tasks[task.get()].id);
     sheet.field("critical_path", &path)?;
     outline.close(&slack, told.artifacts, path, head.reuse);
     let (size, sha256) = sheet.finish()?;
@@ -170,9 +169,10 @@ pub fn assemble<E>(
 }
 
 impl Span {
-    const fn of(result: &TaskResult, tried: bool) -> Self {
+    /// What a result says of its task.
+    pub(crate) const fn of(result: &TaskResult) -> Self {
         let (start, end) = (result.start_time.0, result.end_time.0);
-        Self { status: result.status, tried, start, end }
+        Self { status: result.status, tried: !result.attempts.is_empty(), start, end }
     }
 }
 

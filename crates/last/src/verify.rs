@@ -5,6 +5,7 @@ mod bundle;
 mod consistency;
 mod files;
 mod folder;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -78,10 +79,10 @@ type Fetch<'a> = &'a mut dyn FnMut(&str) -> Result<FileDigest, String>;
 
 /// Checks the LAST at `path`: a folder, the `last.json` or `last.json.gz` in one, or an archive.
 ///
-/// It must read strictly, agree with itself (counts, status, rate, times, graph), and the ALT file,
-/// every artifact and every stored output must be inside its folder with the size and SHA-256 it
-/// names; so must everything that the manifest names, and a signature must fit the manifest. A
-/// folder may have no manifest, an archive must.
+/// It must read strictly, agree with itself (counts, status, rate, times, waits, graph, slack,
+/// critical path), and the ALT file, every artifact and every stored output must be inside its
+/// folder with the size and SHA-256 it names; so must everything that the manifest names, and a
+/// signature must fit the manifest. A folder may have no manifest, an archive must.
 ///
 /// # Errors
 /// The problems found, at most a hundred.

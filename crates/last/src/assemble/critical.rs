@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use alt::{Alt, TaskIndex};
+use alt::{Graph, TaskIndex};
 
 use super::Span;
 use crate::model::CriticalPath;
@@ -11,26 +11,29 @@ use crate::model::CriticalPath;
 const LISTED: usize = 1000;
 
 /// From the task that ended last, back to the dependency that ended last, to a task without any.
-pub(super) fn path(alt: &Alt, spans: &[Span]) -> CriticalPath {
+/// `id` names a task.
+pub(crate) fn path<'a>(
+    graph: &Graph,
+    spans: &[Span],
+    id: impl Fn(TaskIndex) -> &'a str,
+) -> CriticalPath {
     // Milliseconds are coarse: of two that ended together, the deeper one waited for the other.
-    let lateness =
-        |task: &TaskIndex| (spans[task.get()].end, alt.graph().level(*task), Reverse(*task));
+    let lateness = |task: &TaskIndex| (spans[task.get()].end, graph.level(*task), Reverse(*task));
     let tried = (0_u32..).map(TaskIndex).zip(spans).filter(|(_, span)| span.tried);
     let mut chain: Vec<TaskIndex> = Vec::new();
     let mut next = tried.map(|(task, _)| task).max_by_key(lateness);
     while let Some(task) = next {
         chain.push(task);
-        next = alt.graph().dependencies(task).iter().copied().max_by_key(lateness);
+        next = graph.dependencies(task).iter().copied().max_by_key(lateness);
     }
     chain.reverse();
     let (Some(first), Some(last)) = (chain.first(), chain.last()) else {
         return CriticalPath::default();
     };
-    let tasks = &alt.file().tasks;
     CriticalPath {
         duration_ms: spans[last.get()].end.since(spans[first.get()].start),
         length: u32::try_from(chain.len()).unwrap_or(u32::MAX),
-        task_ids: chain.iter().take(LISTED).map(|task| tasks[task.get()].id.clone()).collect(),
+        task_ids: chain.iter().take(LISTED).map(|task| id(*task).to_owned()).collect(),
     }
 }
 
@@ -38,8 +41,7 @@ pub(super) fn path(alt: &Alt, spans: &[Span]) -> CriticalPath {
 ///
 /// All else is taken to last as long as it did: a task that waits for another gives way as soon as
 /// its other dependencies leave no time.
-pub(super) fn slack(alt: &Alt, spans: &[Span]) -> Vec<Option<u64>> {
-    let graph = alt.graph();
+pub(crate) fn slack(graph: &Graph, spans: &[Span]) -> Vec<Option<u64>> {
     let ended = spans.iter().filter(|span| span.tried).map(|span| span.end).max();
     let free = |span: &Span| ended.filter(|_| span.tried).map(|ended| ended.since(span.end));
     let mut slack: Vec<Option<u64>> = spans.iter().map(free).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Problems, pointer};
+use super::{Problems, pointer, timing};
 use crate::assemble::success_rate;
 use crate::model::{LastFile, TaskResult, TaskStatus};
 use protocol::RunStatus;
@@ -21,6 +21,7 @@ pub(super) fn check(last: &LastFile, problems: &mut Problems) {
     }
     graph(last, problems);
     references(last, problems);
+    timing::check(last, problems);
 }
 
 fn run(last: &LastFile, problems: &mut Problems) {

@@ -124,12 +124,71 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ("\"size_bytes\":12", "\"size_bytes\":13", "has 12 bytes, not 13"),
 ];
 
+/// The same for what rests on times.
+const TIMES: &[(&str, &str, &str)] = &[
+    (
+        "\"dependencies_ms\":10,",
+        "\"dependencies_ms\":11,",
+        "/task_results/fetch/waits/dependencies_ms: ",
+    ),
+    ("\"queue_ms\":50", "\"queue_ms\":49", "/task_results/fetch/waits/queue_ms: "),
+    (
+        "\"limit_ms\":0,\"queue_ms\":50",
+        "\"limit_ms\":1,\"queue_ms\":49",
+        "/task_results/fetch/waits/limit_ms: ",
+    ),
+    ("\"backoff_ms\":0", "\"backoff_ms\":7", "/task_results/fetch/waits/backoff_ms: "),
+    (
+        "\"waits\":{\"dependencies_ms\":10,\"limit_ms\":0,\"queue_ms\":50,\"backoff_ms\":0},",
+        "",
+        "/task_results/fetch/waits: is missing",
+    ),
+    (
+        "\"wait_ms\":50,\"run_ms\":1150,\"worker\"",
+        "\"wait_ms\":51,\"run_ms\":1150,\"worker\"",
+        "/task_results/fetch/attempts/0: its wait_ms",
+    ),
+    (
+        "\"run_ms\":1150,\"worker\"",
+        "\"run_ms\":1149,\"worker\"",
+        "/task_results/fetch/attempts/0: its run_ms",
+    ),
+    ("\"slack_ms\":5300", "\"slack_ms\":5299", "/execution_graph/nodes/1/slack_ms: must be 5300"),
+    ("\"slack_ms\":5300", "\"slack_ms\":-1", "invalid value: integer `-1`"),
+    ("\"slack_ms\":0", "\"slack_ms\":1", "/execution_graph/nodes/5/slack_ms: must be 0"),
+    (
+        "\"end_time\":\"2026-11-21T06:40:01.501Z\"}",
+        "\"end_time\":\"2026-11-21T06:40:01.501Z\",\"slack_ms\":0}",
+        "/execution_graph/nodes/0/slack_ms: is there, yet",
+    ),
+    (
+        "\"task_ids\":[\"slow ",
+        "\"task_ids\":[\"fetch\", \"slow ",
+        "/critical_path/length: must be 1",
+    ),
+    (
+        "\"task_ids\":[\"slow \\\"<pic>\\\"\"]",
+        "\"task_ids\":[\"fetch\"]",
+        "/critical_path/task_ids/0: must be `slow",
+    ),
+    (
+        "\"length\":1,\"duration_ms\":8990",
+        "\"length\":1,\"duration_ms\":8991",
+        "/critical_path/duration_ms: must be 8990",
+    ),
+    (
+        "\"edges\": [",
+        "\"edges\": [{\"source\":\"node_2\",\"target\":\"node_1\",\"dependency_type\":\"required\"},",
+        "some tasks wait for each other",
+    ),
+];
+
 #[test]
 fn a_changed_last_is_seen() {
     let folder = folder();
     let path = folder.path().join("last.json");
     let text = fs::read_to_string(&path).unwrap();
-    for (from, to, expected) in CHANGES {
+    for (from, to, expected) in CHANGES.iter().chain(TIMES) {
         assert!(text.contains(from), "{from}");
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
         let found = problems(folder.path());

@@ -72,6 +72,22 @@ fn waits_and_run_time_fill_the_time_from_the_start_of_the_run_to_the_end_of_a_ta
 }
 
 #[test]
+fn what_a_run_of_any_shape_tells_of_its_times_holds() {
+    for (name, tasks) in all() {
+        let (text, _) = played(&file(name, &tasks).1);
+        let mut none =
+            |path: &str| -> Result<last::FileDigest, String> { panic!("{path} is not named") };
+        let verified = last::verify_last(text.as_bytes(), &mut none);
+        assert_eq!(verified.map(|it| it.tasks), Ok(tasks.len()), "{name}");
+        // One task that could have ended later, in a LAST that says it could not.
+        let late = text.replacen("\"slack_ms\":1", "\"slack_ms\":2", 1);
+        if late != text {
+            assert!(last::verify_last(late.as_bytes(), &mut none).is_err(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_last_that_does_not_tell_waits_is_read() {
     let (text, _) = assemble(&release());
     let told = last::read(text.as_bytes()).unwrap();
