@@ -5,6 +5,7 @@ mod bundle;
 mod door;
 mod fleet;
 mod fuzz;
+mod insights;
 mod inspecting;
 mod jobs;
 mod permissions;

@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "client",
-        &["alt", "bus", "coordinator", "job", "last", "protocol", "store", "worker"],
+        &["ai", "alt", "bus", "coordinator", "job", "last", "protocol", "store", "worker"],
         "it is all that a door may call",
     ),
     (
@@ -54,7 +54,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "double",
-        &["alt", "bus", "coordinator", "job", "jobs", "protocol", "store", "worker"],
+        &["alt", "bus", "coordinator", "job", "jobs", "last", "protocol", "store", "worker"],
         "it plays the roles as the program does, and its parts are all for tests",
     ),
     ("tests", &[], "promises are tested from outside; its parts are all for tests"),

@@ -18,6 +18,7 @@ pub(crate) const ROAD: &[&str] = &[
     "Bus.beat",
     "Bus.remember",
     "Bus.quarantine",
+    "Bus.advise",
     "Bus.end",
     // Taking what lies there is a write too: it begins a lease.
     "Bus.next_run",
@@ -46,6 +47,7 @@ pub(crate) const ASKING: &[&str] = &[
     "Bus.beats",
     "Bus.recall",
     "Bus.record_of",
+    "Bus.insights_of",
     "Bus.end_of",
     "Bus.ended",
     "RunClaim.submission",

@@ -7,8 +7,8 @@ use alt::Json;
 use bus::lease::Lease;
 use bus::{Accepted, Bus, Claim, Error, Owned, Questions, Recorded, RunClaim, StoredSubmission};
 use protocol::{
-    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
-    RunRecord, Started, Stored, Submission, Timestamp, Verdict,
+    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Insights, Offer, Quarantined,
+    Question, RunId, RunRecord, Started, Stored, Submission, Timestamp, Verdict,
 };
 
 use crate::point::at;
@@ -130,6 +130,14 @@ impl<B: Bus> Bus for Road<B> {
 
     async fn record_of(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
         self.0.record_of(run).await
+    }
+
+    async fn advise(&self, insights: Insights) -> Result<Recorded, Error> {
+        at("Bus.advise", self.0.advise(insights)).await
+    }
+
+    async fn insights_of(&self, run: RunId) -> Result<Option<Insights>, Error> {
+        self.0.insights_of(run).await
     }
 
     async fn end(&self, end: End) -> Result<(), Error> {

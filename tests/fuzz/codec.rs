@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use protocol::codec::{decode, encode};
 use protocol::{
-    Answer, Cancellation, Catalogue, End, Heartbeat, Offer, Question, RunRecord, Started,
+    Answer, Cancellation, Catalogue, End, Heartbeat, Insights, Offer, Question, RunRecord, Started,
     Submission, Verdict,
 };
 use serde::Serialize;
@@ -17,6 +17,7 @@ pub fn hold(bytes: &[u8]) {
     again::<Catalogue>(bytes);
     again::<End>(bytes);
     again::<Heartbeat>(bytes);
+    again::<Insights>(bytes);
     again::<Offer>(bytes);
     again::<Question>(bytes);
     again::<RunRecord>(bytes);

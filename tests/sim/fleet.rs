@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bus::NatsBus;
 use bus::nats::Settings;
 use bus::task::Process;
+use bus::{Bus, NatsBus};
+use coordinator::{Advice, Adviser, Silence};
+use futures::future::{BoxFuture, FutureExt};
 use job::{Permissions, Registry};
+use last::Prompt;
 use store::Store;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -141,8 +144,9 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
                 report_every: Duration::from_secs(1),
                 window: site.window,
                 metrics: coordinator::Metrics::default(),
-                last: alt::LastOptions::default(),
+                last: alt::LastOptions { ai_insights: Some(true), ..Default::default() },
                 signing_key: None,
+                adviser: Some(Arc::new(Model { name, clock: bus.clone() })),
             };
             let _ = coordinator::coordinate(bus, site.store(), settings, shutdown).await;
         }
@@ -160,6 +164,30 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
             };
             let _ = worker::work(bus, site.store(), registry, settings, shutdown).await;
         }
+    }
+}
+
+/// A model that never says the same twice, and now and then nothing: a LAST that is written a second
+/// time is the same only if it was not asked again.
+#[derive(Debug)]
+struct Model {
+    name: String,
+    clock: NatsBus,
+}
+
+impl Adviser for Model {
+    fn advise<'a>(&'a self, _: &'a Prompt) -> BoxFuture<'a, Result<Advice, Silence>> {
+        async {
+            let asked = self.clock.now().0;
+            sleep(Duration::from_millis(asked % 1500)).await;
+            if asked.is_multiple_of(5) {
+                let reason = format!("asked at {asked}");
+                return Err(Silence { detail: reason.clone(), reason });
+            }
+            let text = format!("{} was asked at {asked}", self.name);
+            Ok(Advice { text, model: "simulated".to_owned(), tokens: Some(asked % 100) })
+        }
+        .boxed()
     }
 }
 

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::{AttemptKey, End, Outcome, RunId};
+use protocol::{AttemptKey, End, Outcome, RunId, Told};
 
 use crate::jetstream::Message;
 use crate::network::{BEGIN, MS};
@@ -105,6 +105,8 @@ struct Seen {
     cancelled: Option<u64>,
     /// Whether its owner came when it was cancelled already.
     owned_after_cancellation: bool,
+    /// What a model said of it.
+    insights: Option<Told>,
     end: Option<End>,
     executions: BTreeMap<(u32, u32), Vec<Execution>>,
     /// The digest of each `last.json` that was stored.

@@ -20,6 +20,9 @@ pub struct LastOptions {
     /// `last.json.gz` in place of `last.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<bool>,
+    /// What a model says of the run, in the LAST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ai_insights: Option<bool>,
 }
 
 /// Which archives are wanted.
@@ -55,6 +58,7 @@ impl LastOptions {
             artifacts: self.artifacts.or(others.artifacts),
             archive: self.archive.or(others.archive),
             compression: self.compression.or(others.compression),
+            ai_insights: self.ai_insights.or(others.ai_insights),
         }
     }
 

@@ -68,6 +68,9 @@ struct LastSchema {
     archive: Option<ArchiveSchema>,
     /// `last.json.gz` in place of `last.json`; false if absent.
     compression: Option<bool>,
+    /// What a model says of the run, in the metadata of the LAST; false if absent. The model is the
+    /// fleet's, and it is sent the summary of the run.
+    ai_insights: Option<bool>,
 }
 
 /// Which archives are made.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use alt::{Json, LastOptions, Priority, TaskIndex};
 use protocol::{
-    Answer, Attempt, AttemptKey, Cancellation, Counts, End, Epoch, Heartbeat, Offer, Outcome,
-    Question, RunId, RunRecord, Source, Started, Submission, Timestamp, Verdict,
+    Answer, Attempt, AttemptKey, Cancellation, Counts, End, Epoch, Heartbeat, Insights, Offer,
+    Outcome, Question, RunId, RunRecord, Source, Started, Submission, Timestamp, Told, Verdict,
 };
 use tokio::time::{sleep, timeout};
 
@@ -45,6 +45,7 @@ pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     a_follower_hears_all_in_order(&make().await).await;
     a_stop_reaches_listeners_and_the_queue(&make().await).await;
     the_first_cancellation_stands(&make().await).await;
+    what_a_model_said_first_stands(&make().await).await;
     an_end_is_told_to_those_who_wait(&make().await).await;
     records_are_listed_the_latest_run_first(&make().await).await;
     a_question_reaches_the_conductor_and_nobody_else(&make().await).await;
@@ -358,6 +359,25 @@ async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
         }));
     }
     assert_eq!(reasons, ["first"]);
+}
+
+async fn what_a_model_said_first_stands<B: Bus>(bus: &B) {
+    let (run, _) = begin(bus, "q", None).await;
+    let said = |text: &str| {
+        let (text, model) = (text.to_owned(), "m".to_owned());
+        Insights { run, told: Told::Text { text, model, tokens: Some(7) } }
+    };
+    assert_eq!(soon("insights before any", bus.insights_of(run)).await, None);
+    assert_eq!(soon("advise", bus.advise(said("first"))).await, Recorded::Stored);
+    assert_eq!(soon("advise again", bus.advise(said("second"))).await, Recorded::Refused);
+    assert_eq!(soon("insights", bus.insights_of(run)).await, Some(said("first")));
+    let mut follow = soon("follow", bus.follow(run)).await;
+    let news = soon("no news for a conductor", follow.next()).await;
+    assert!(matches!(news.as_slice(), [Heard::CaughtUp(_)]), "{news:?}");
+    // Who comes too late cannot make a second truth.
+    soon("end", bus.end(end(run))).await;
+    assert_eq!(soon("advise too late", bus.advise(said("third"))).await, Recorded::Refused);
+    assert_eq!(soon("insights after the end", bus.insights_of(run)).await, Some(said("first")));
 }
 
 fn end(run: RunId) -> End {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use alt::Json;
 use protocol::{
-    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
-    RunRecord, Started, Stored, Submission, Timestamp, Verdict,
+    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Insights, Offer, Quarantined,
+    Question, RunId, RunRecord, Started, Stored, Submission, Timestamp, Verdict,
 };
 
 use crate::lease::Lease;
@@ -65,10 +65,10 @@ pub struct Owned {
     pub first: bool,
 }
 
-/// What became of a verdict.
+/// What became of a verdict, or of what a model said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is the first for its attempt, and so the truth.
+    /// It is the first for its attempt or its run, and so the truth.
     Stored,
     /// Another was first; this one changes nothing.
     Refused,
@@ -308,6 +308,19 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
         &self,
         run: RunId,
     ) -> impl Future<Output = Result<Option<RunRecord>, Error>> + Send;
+
+    /// Stores what a model said of a run, create-only: the first one stored stands, also once the run
+    /// has ended.
+    fn advise(&self, insights: Insights) -> impl Future<Output = Result<Recorded, Error>> + Send;
+
+    /// What is stored of what a model said of a run, if anything is; that there is nothing is certain.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it cannot be read; nothing can be stored in its place.
+    fn insights_of(
+        &self,
+        run: RunId,
+    ) -> impl Future<Output = Result<Option<Insights>, Error>> + Send;
 
     /// Stores the end of a run, create-only, and forgets its offers and verdicts.
     fn end(&self, end: End) -> impl Future<Output = Result<(), Error>> + Send;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use alt::Json;
 use bytes::Bytes;
 use protocol::{
-    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
-    RunRecord, Sequence, Started, Stored, Submission, Timestamp, Verdict, codec, subject,
+    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Insights, Offer, Quarantined,
+    Question, RunId, RunRecord, Sequence, Started, Stored, Submission, Timestamp, Verdict, codec,
+    subject,
 };
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -76,6 +77,7 @@ struct Running {
     record: Option<RunRecord>,
     /// Where the conductor takes questions, while there is one.
     desk: Option<questions::Desk>,
+    insights: Option<Bytes>,
     end: watch::Sender<Option<End>>,
 }
 
@@ -174,6 +176,7 @@ impl Bus for LocalBus {
             log: Some(RunLog::new()),
             record: None,
             desk: None,
+            insights: None,
             end: watch::Sender::new(None),
         };
         state.runs.insert(run, running);
@@ -356,6 +359,22 @@ impl Bus for LocalBus {
         // Whoever submitted it lives in this process and has the reasons from the run's end.
         warn!(subject = item.subject, reasons = item.reasons.len(), "put into quarantine");
         Ok(())
+    }
+
+    async fn advise(&self, insights: Insights) -> Result<Recorded, Error> {
+        let bytes = Bytes::from(codec::encode(&insights)?);
+        let mut state = self.shared.state();
+        let running = state.runs.get_mut(&insights.run).ok_or(Error::UnknownRun(insights.run))?;
+        if running.insights.is_some() {
+            return Ok(Recorded::Refused);
+        }
+        running.insights = Some(bytes);
+        Ok(Recorded::Stored)
+    }
+
+    async fn insights_of(&self, run: RunId) -> Result<Option<Insights>, Error> {
+        let stored = self.shared.state().runs.get(&run).and_then(|run| run.insights.clone());
+        Ok(stored.map(|bytes| codec::decode(&bytes)).transpose()?)
     }
 
     async fn end_of(&self, run: RunId) -> Result<Option<End>, Error> {

@@ -32,8 +32,8 @@ use std::time::Duration;
 
 use alt::Json;
 use protocol::{
-    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Offer, Quarantined, Question, RunId,
-    RunRecord, Started, Stored, Submission, Timestamp, Verdict, subject,
+    Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Insights, Offer, Quarantined,
+    Question, RunId, RunRecord, Started, Stored, Submission, Timestamp, Verdict, subject,
 };
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, sleep};
@@ -269,6 +269,14 @@ impl Bus for NatsBus {
 
     async fn record_of(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
         self.stored_record(run).await
+    }
+
+    async fn advise(&self, insights: Insights) -> Result<Recorded, Error> {
+        self.store_insights(&insights).await
+    }
+
+    async fn insights_of(&self, run: RunId) -> Result<Option<Insights>, Error> {
+        self.stored_insights(run).await
     }
 
     async fn end(&self, end: End) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use alt::LastOptions;
 use bus::local::LocalBus;
+use coordinator::Adviser;
 use job::{Environment, Permissions, Registry};
 use last::SigningKey;
 use protocol::{WorkerId, limits};
@@ -43,6 +44,8 @@ pub struct LocalSettings {
     pub last: LastOptions,
     /// Signs the manifest of each bundle, if there is one.
     pub signing_key: Option<SigningKey>,
+    /// Who is asked what to think of a run, where that is wanted.
+    pub adviser: Option<Arc<dyn Adviser>>,
 }
 
 /// Why a local fleet could not start.
@@ -92,6 +95,7 @@ impl LocalFleet {
                 metrics: coordinator::Metrics::default(),
                 last: settings.last,
                 signing_key: settings.signing_key,
+                adviser: settings.adviser,
             },
             shutdown.clone(),
         );

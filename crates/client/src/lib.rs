@@ -6,6 +6,7 @@ mod fetch;
 mod find;
 mod fleet;
 mod jobs;
+mod model;
 mod submit;
 mod watch;
 
@@ -20,6 +21,7 @@ pub use download::{DownloadError, download};
 pub use fetch::{FetchError, Fetched, fetch_all, fetch_last, folder_of, verify_stored};
 pub use find::{FindError, short};
 pub use fleet::{LocalFleet, LocalSettings, StartError};
+pub use model::{Model, SettingError};
 pub use submit::{Request, SubmitError, run_of_key};
 pub use watch::{Seen, Watch};
 

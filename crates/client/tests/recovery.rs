@@ -3,12 +3,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alt::Priority;
 use bus::{Bus, LocalBus};
 use client::{Client, Request};
+use coordinator::{Advice, Adviser, Silence};
+use futures::future::{BoxFuture, FutureExt};
 use job::{Context, Error, Permissions, Registry, job};
+use last::{LastFile, Prompt};
 use protocol::{RunId, RunStatus, WorkerId, limits};
 use serde::Deserialize;
 use serde_json::json;
@@ -48,6 +52,11 @@ impl Rig {
     }
 
     fn coordinator(&self) -> JoinHandle<Result<(), bus::Error>> {
+        self.advised(None)
+    }
+
+    /// A coordinator that asks this one what to think of runs.
+    fn advised(&self, adviser: Option<Arc<dyn Adviser>>) -> JoinHandle<Result<(), bus::Error>> {
         let settings = coordinator::Settings {
             catalogue: self.registry.catalogue(),
             durability: "none".to_owned(),
@@ -55,8 +64,12 @@ impl Rig {
             report_every: Duration::from_millis(10),
             window: limits::WINDOW,
             metrics: coordinator::Metrics::default(),
-            last: alt::LastOptions::default(),
+            last: alt::LastOptions {
+                ai_insights: Some(adviser.is_some()),
+                ..alt::LastOptions::default()
+            },
             signing_key: None,
+            adviser,
         };
         let (bus, store) = (self.bus.clone(), self.store.clone());
         tokio::spawn(coordinator::coordinate(bus, store, settings, CancellationToken::new()))
@@ -106,7 +119,7 @@ impl Rig {
     }
 
     /// The LAST: complete, verified, every task completed by its first attempt.
-    async fn whole(&self, run: RunId) {
+    async fn whole(&self, run: RunId) -> LastFile {
         let ended = timeout(Duration::from_secs(20), self.bus.ended(run)).await.unwrap();
         let end = ended.unwrap();
         assert_eq!(end.status, RunStatus::Success);
@@ -117,7 +130,75 @@ impl Rig {
         for task in &last.task_results {
             assert_eq!(task.attempts.len(), 1, "{}", task.task_id);
         }
+        last
     }
+}
+
+/// Says its name, or nothing for ever, and counts how often it is asked.
+#[derive(Debug)]
+struct Oracle {
+    name: &'static str,
+    answers: bool,
+    asked: AtomicUsize,
+}
+
+impl Oracle {
+    fn new(name: &'static str, answers: bool) -> Arc<Self> {
+        Arc::new(Self { name, answers, asked: AtomicUsize::new(0) })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Adviser for Oracle {
+    fn advise<'a>(&'a self, prompt: &'a Prompt) -> BoxFuture<'a, Result<Advice, Silence>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        assert!(prompt.data.contains("100 of 100 tasks completed"), "{}", prompt.data);
+        assert!(prompt.data.contains("Critical path"), "{}", prompt.data);
+        if !self.answers {
+            return std::future::pending().boxed();
+        }
+        let (text, model) = (format!("said by {}", self.name), self.name.to_owned());
+        std::future::ready(Ok(Advice { text, model, tokens: None })).boxed()
+    }
+}
+
+/// Waits until `true`.
+async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) {
+    let waiting = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), waiting).await.unwrap();
+}
+
+/// What a model said is stored before it is used: who takes over asks nobody.
+#[tokio::test]
+async fn a_model_is_asked_once_whoever_writes_the_last() {
+    let rig = Rig::new();
+    // A file where the folder of this ALT has to be: no LAST can be stored.
+    let obstacle = rig.folder.path().join("out/r");
+    std::fs::create_dir_all(rig.folder.path().join("out")).unwrap();
+    std::fs::write(&obstacle, "").unwrap();
+    let run = rig.submit().await;
+    let _worker = rig.worker("steady");
+    let [mute, first, second] =
+        [("mute", false), ("first", true), ("second", true)].map(|it| Oracle::new(it.0, it.1));
+    let dies_asking = rig.advised(Some(Arc::clone(&mute) as Arc<dyn Adviser>));
+    until(async || mute.asked() == 1).await;
+    dies_asking.abort();
+    let dies_storing = rig.advised(Some(Arc::clone(&first) as Arc<dyn Adviser>));
+    until(async || rig.bus.insights_of(run).await.unwrap().is_some()).await;
+    dies_storing.abort();
+    let _last = rig.advised(Some(Arc::clone(&second) as Arc<dyn Adviser>));
+    std::fs::remove_file(&obstacle).unwrap();
+    let last = rig.whole(run).await;
+    let said = last.metadata.insights().unwrap().unwrap();
+    assert_eq!((said.text.as_str(), said.model.as_str()), ("said by first", "first"));
+    assert_eq!((mute.asked(), first.asked(), second.asked()), (1, 1, 0));
 }
 
 #[tokio::test]
@@ -131,7 +212,8 @@ async fn another_coordinator_goes_on_where_one_died() {
         coordinator.abort();
     }
     let _last = rig.coordinator();
-    rig.whole(run).await;
+    let last = rig.whole(run).await;
+    assert_eq!(last.metadata.insights(), None, "nobody asked for any");
 }
 
 #[tokio::test]

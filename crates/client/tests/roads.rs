@@ -79,6 +79,7 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
         metrics: coordinator::Metrics::default(),
         last: alt::LastOptions::default(),
         signing_key: None,
+        adviser: None,
     };
     let coordinating =
         coordinator::coordinate(bus.clone(), store.clone(), settings, shutdown.clone());

@@ -32,6 +32,7 @@ pub(crate) struct Wanted {
     pub(crate) artifacts: bool,
     pub(crate) archives: Vec<ArchiveForm>,
     pub(crate) compression: bool,
+    pub(crate) insights: bool,
 }
 
 impl Wanted {
@@ -49,6 +50,8 @@ impl Wanted {
                 ArchiveChoice::Both => ArchiveForm::ALL.to_vec(),
             },
             compression: said.compression.unwrap_or(false),
+            // Never by itself: it sends what tasks said to somebody else, and it costs.
+            insights: said.ai_insights.unwrap_or(false),
         }
     }
 }

@@ -75,8 +75,9 @@ pub(crate) async fn conduct<B: Bus>(
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
     let wanted = Wanted::of(submission.last, desk.settings.last, alt.file().last);
-    let facts = make::Facts { kept, cancelled, reused, file, wanted };
-    let finishing = finish::finish(desk, engine, facts);
+    let (engine, told) = (Arc::new(engine), None);
+    let story = make::Story { engine, cancelled, reused, file, wanted, told };
+    let finishing = finish::finish(desk, story, kept);
     let end = told_if_long(desk, &record, finishing).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
     // must be stored.

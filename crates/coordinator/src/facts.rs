@@ -33,11 +33,21 @@ enum Known {
     Asked,
 }
 
+/// Whether the facts will be told again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// They will: what is kept stays.
+    First,
+    /// They will not.
+    Last,
+}
+
 /// The facts of every task in file order, with few verdicts in memory at a time.
 pub(crate) struct TaskLedger<'a, B> {
     bus: &'a B,
     engine: &'a Run,
-    kept: Kept,
+    kept: &'a mut Kept,
+    telling: Telling,
     /// The first task whose verdicts were not asked for.
     next: u32,
     /// Tasks whose verdicts are on their way, if they have to be fetched.
@@ -46,8 +56,15 @@ pub(crate) struct TaskLedger<'a, B> {
 }
 
 impl<'a, B: Bus> TaskLedger<'a, B> {
-    pub(crate) const fn new(bus: &'a B, engine: &'a Run, kept: Kept) -> Self {
-        Self { bus, engine, kept, next: 0, coming: VecDeque::new(), fetched: VecDeque::new() }
+    pub(crate) const fn new(
+        bus: &'a B,
+        engine: &'a Run,
+        kept: &'a mut Kept,
+        telling: Telling,
+    ) -> Self {
+        let coming = VecDeque::new();
+        let fetched = VecDeque::new();
+        Self { bus, engine, kept, telling, next: 0, coming, fetched }
     }
 
     /// The facts of the next task; to be asked once for each, in file order.
@@ -87,7 +104,11 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
                 break;
             }
             let known = attempts(tried(self.engine.state(task))).map(|attempt| {
-                if let Some(heard) = self.kept.take(task, attempt) {
+                let heard = match self.telling {
+                    Telling::First => self.kept.look(task, attempt),
+                    Telling::Last => self.kept.take(task, attempt),
+                };
+                if let Some(heard) = heard {
                     return Known::Heard(heard);
                 }
                 let key = AttemptKey { run: plan.run(), task, attempt };

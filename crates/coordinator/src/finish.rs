@@ -1,33 +1,30 @@
 //! The LAST of a finished run: assembled, stored, named in the run's end.
 //!
 //! Artifacts first, `last.json` last: whoever finds a `last.json` finds all that it names. Its
-//! bytes are a function of the file and the verdicts, so a second writer writes the same; so are
-//! those of everything beside it.
+//! bytes are a function of the file, the verdicts and what a model said, so a second writer writes
+//! the same; so are those of everything beside it.
 
 use std::time::Duration;
 
 use bus::Bus;
-use engine::Run;
 use protocol::{End, RunId};
 use store::key;
 use tracing::warn;
 
-use crate::make::{self, Facts, Made};
-use crate::{Desk, Error, Metrics};
+use crate::kept::Kept;
+use crate::make::{self, Made, Story};
+use crate::{Desk, Error, Metrics, advice};
 
 /// How long to wait before a result is stored again; doubles up to [`AGAIN_MOST`].
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_MOST: Duration = Duration::from_secs(30);
 
 /// Writes everything but the end, which is returned: from it on the run is over.
-pub(crate) async fn finish<B: Bus>(
-    desk: &Desk<B>,
-    engine: Run,
-    facts: Facts,
-) -> Result<End, Error> {
-    let run = engine.plan().run();
-    let folder = key::last_folder(&engine.plan().alt().file().id, &run.to_string());
-    let Made { bundle, status, _scratch } = make::make(desk, engine, facts).await?;
+pub(crate) async fn finish<B: Bus>(desk: &Desk<B>, story: Story, kept: Kept) -> Result<End, Error> {
+    let run = story.engine.plan().run();
+    let folder = key::last_folder(&story.engine.plan().alt().file().id, &run.to_string());
+    let (story, kept) = advice::take(desk, story, kept).await?;
+    let Made { bundle, status, _scratch } = make::make(desk, &story, kept).await?;
     let metrics = &desk.settings.metrics;
     let last_sha256 = until_stored(run, metrics, || bundle.put(&desk.store, &folder)).await;
     let last_key = format!("{folder}/{}", bundle.result_name());

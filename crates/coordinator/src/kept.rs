@@ -51,7 +51,12 @@ impl Kept {
         }
     }
 
-    /// The verdict on an attempt, if it was kept.
+    /// A copy of the verdict on an attempt, if it was kept.
+    pub(crate) fn look(&self, task: TaskIndex, attempt: Attempt) -> Option<Box<Stored<Verdict>>> {
+        self.verdicts.get(&(task, attempt)).cloned()
+    }
+
+    /// The verdict on an attempt, if it was kept; not a second time.
     pub(crate) fn take(
         &mut self,
         task: TaskIndex,
@@ -98,6 +103,7 @@ mod tests {
         let room = Arc::new(Room(AtomicUsize::new(weight(&verdict(0)) * 2)));
         let mut kept = Kept::new(Arc::clone(&room));
         (0..3).for_each(|task| kept.keep(verdict(task)));
+        assert!(kept.look(TaskIndex(1), Attempt::FIRST).is_some());
         let mut there = |task| kept.take(TaskIndex(task), Attempt::FIRST).is_some();
         assert_eq!([there(0), there(1), there(2), there(0)], [true, true, false, false]);
         drop(kept);

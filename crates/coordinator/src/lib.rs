@@ -5,6 +5,7 @@
 //! die at any line; whoever takes the submission next does the same again, and whatever was done
 //! twice was create-only.
 
+mod advice;
 mod answers;
 mod aside;
 mod bundle;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+pub use crate::advice::{Advice, Adviser, Silence};
 pub use crate::metrics::Metrics;
 use crate::roster::Roster;
 pub use crate::timekeeper::keep_time;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub last: LastOptions,
     /// Signs the manifest of each bundle, if there is one; the same for all coordinators.
     pub signing_key: Option<SigningKey>,
+    /// Who is asked what to think of a run, where that is wanted.
+    pub adviser: Option<Arc<dyn Adviser>>,
 }
 
 /// Why a run could not be conducted to its end here.

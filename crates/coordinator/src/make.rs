@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
+use alt::TaskIndex;
 use bus::Bus;
 use bytes::Bytes;
 use engine::Run;
 use futures::stream::{self, StreamExt};
-use last::{ArtifactType, Assembled, Beside, FileDigest, Picture, Promotion, RunFacts};
-use protocol::{RunId, RunStatus};
+use last::{
+    ArtifactType, AssembleError, Assembled, Beside, FileDigest, Picture, Promotion, RunFacts,
+    TaskFacts,
+};
+use protocol::{RunId, RunStatus, Told};
 use tempfile::TempPath;
 
 use crate::aside::aside;
 use crate::bundle::{Bundle, Content, LAST, Member, Wanted};
-use crate::facts::{TaskLedger, finished_at};
+use crate::facts::{TaskLedger, Telling, finished_at};
 use crate::finish::until_stored;
 use crate::kept::Kept;
 use crate::spool::{Spool, Spooled};
@@ -33,10 +38,11 @@ const TEXT_FILE: u64 = 64 << 10;
 /// Texts on their way at once.
 const AT_ONCE: usize = 8;
 
-/// What a LAST says beside what the engine knows.
-pub(crate) struct Facts {
-    /// Verdicts that need not be read again.
-    pub(crate) kept: Kept,
+/// All that is known of a finished run but its verdicts.
+#[derive(Debug, Clone)]
+pub(crate) struct Story {
+    /// The run, decided.
+    pub(crate) engine: Arc<Run>,
     /// Why the run was cancelled, if it was.
     pub(crate) cancelled: Option<String>,
     /// The earlier run whose results were taken over, if there is one.
@@ -45,6 +51,8 @@ pub(crate) struct Facts {
     pub(crate) file: Bytes,
     /// What belongs to the bundle.
     pub(crate) wanted: Wanted,
+    /// What a model said of the run, if one was to be asked.
+    pub(crate) told: Option<Told>,
 }
 
 /// What is ready to be stored.
@@ -56,62 +64,79 @@ pub(crate) struct Made {
 }
 
 /// Makes the bundle.
-pub(crate) async fn make<B: Bus>(desk: &Desk<B>, engine: Run, facts: Facts) -> Result<Made, Error> {
-    let Facts { file, wanted, .. } = &facts;
-    let (file, wanted) = (file.clone(), wanted.clone());
-    let (engine, assembled, written) = assemble(desk, engine, facts).await?;
+pub(crate) async fn make<B: Bus>(
+    desk: &Desk<B>,
+    story: &Arc<Story>,
+    kept: Kept,
+) -> Result<Made, Error> {
+    let scratch = desk.settings.scratch.clone();
+    let assembling = with_facts(desk, story, kept, Telling::Last, move |run, task| {
+        let mut out = Spool::new(&scratch);
+        let assembled = last::assemble(&mut out, run, task)?;
+        Ok((assembled, out.finish()?))
+    });
+    let ((assembled, written), _) = assembling.await?;
     let mut texts = BTreeMap::new();
-    if wanted.html {
-        texts = beginnings(desk, engine.plan().run(), &assembled.promotions).await;
+    if story.wanted.html {
+        texts = beginnings(desk, story.engine.plan().run(), &assembled.promotions).await;
     }
-    let settings = desk.settings.clone();
-    aside(move || bundle(&settings, &engine, assembled, (file, wanted, texts), written)).await?
+    let (settings, story) = (desk.settings.clone(), Arc::clone(story));
+    aside(move || bundle(&settings, &story, assembled, texts, written)).await?
 }
 
-/// Assembles, aside: a LAST may have a million tasks.
-async fn assemble<B: Bus>(
+/// Tells the facts of a task.
+pub(crate) type Ask<'a> = &'a mut dyn FnMut(TaskIndex) -> Result<TaskFacts, Error>;
+
+/// Does `work` with the facts of a run, aside: it may have a million tasks.
+pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
     desk: &Desk<B>,
-    engine: Run,
-    Facts { kept, cancelled, reused, file: alt_file, wanted }: Facts,
-) -> Result<(Run, Assembled, Spooled), Error> {
+    story: &Arc<Story>,
+    mut kept: Kept,
+    telling: Telling,
+    work: impl FnOnce(&RunFacts<'_>, Ask<'_>) -> Result<T, AssembleError<Error>> + Send + 'static,
+) -> Result<(T, Kept), Error> {
     #[cfg(not(feature = "sim"))]
     let bus = desk.bus.clone();
-    let settings = desk.settings.clone();
+    let (durability, story) = (desk.settings.durability.clone(), Arc::clone(story));
     #[cfg(not(feature = "sim"))]
     let runtime = tokio::runtime::Handle::current();
     // One thread cannot wait for itself, so there the facts come first.
     #[cfg(feature = "sim")]
-    let mut told = TaskLedger::new(&desk.bus, &engine, kept).all().await?.into_iter();
+    let mut told = {
+        let ledger = TaskLedger::new(&desk.bus, &story.engine, &mut kept, telling);
+        ledger.all().await?.into_iter()
+    };
     aside(move || {
-        let mut out = Spool::new(&settings.scratch);
+        let Story { engine, cancelled, reused, file, wanted, told: insights } = &*story;
         let plan = engine.plan();
         let alt = plan.alt();
-        let digest = FileDigest { size: alt_file.len() as u64, sha256: store::sha256(&alt_file) };
+        let digest = FileDigest { size: file.len() as u64, sha256: store::sha256(file) };
         let facts = RunFacts {
             run: plan.run(),
             alt,
             mode: alt.file().mode,
             persona: alt.file().persona.as_deref(),
             started: engine.started_at(),
-            finished: finished_at(&engine),
+            finished: finished_at(engine),
             counts: engine.counts(),
             cancelled: cancelled.as_deref(),
             chaos: plan.chaos().map(|chaos| (chaos.seed, chaos.level)),
-            durability: &settings.durability,
+            durability: &durability,
             alt_file: Some(&digest),
-            reuse: reused,
+            reuse: *reused,
             artifacts: wanted.artifacts,
+            insights: insights.as_ref(),
         };
-        #[cfg(not(feature = "sim"))]
-        let mut tasks = TaskLedger::new(&bus, &engine, kept);
-        #[cfg(not(feature = "sim"))]
-        let mut ask = |_| runtime.block_on(tasks.next());
-        #[cfg(feature = "sim")]
-        let mut ask = |_| told.next().ok_or(Error::Bus(bus::Error::UnknownRun(plan.run())));
-        let assembled = last::assemble(&mut out, &facts, &mut ask)
-            .map_err(|error| Error::Last(error.to_string()))?;
-        let written = out.finish().map_err(|error| Error::Last(error.to_string()))?;
-        Ok((engine, assembled, written))
+        let done = {
+            #[cfg(not(feature = "sim"))]
+            let mut tasks = TaskLedger::new(&bus, engine, &mut kept, telling);
+            #[cfg(not(feature = "sim"))]
+            let mut ask = |_| runtime.block_on(tasks.next());
+            #[cfg(feature = "sim")]
+            let mut ask = |_| told.next().ok_or(Error::Bus(bus::Error::UnknownRun(plan.run())));
+            work(&facts, &mut ask)
+        };
+        Ok((done.map_err(|error| Error::Last(error.to_string()))?, kept))
     })
     .await?
 }
@@ -151,21 +176,19 @@ fn start_of(bytes: &[u8], most: usize) -> String {
     text.trim_end_matches(char::REPLACEMENT_CHARACTER).to_owned()
 }
 
-type Sources = (Bytes, Wanted, BTreeMap<String, String>);
-
 /// The files of the bundle.
 fn bundle(
     settings: &Settings,
-    engine: &Run,
+    Story { engine, file, wanted, .. }: &Story,
     assembled: Assembled,
-    (file, wanted, texts): Sources,
+    texts: BTreeMap<String, String>,
     written: Spooled,
 ) -> Result<Made, Error> {
     let plan = engine.plan();
     let Assembled { sha256, size, status, promotions, ends, summary, outline } = assembled;
     let mut beside = vec![Member::text("summary.txt", summary)];
     if wanted.html {
-        let sources = Beside { alt: Some(source_of(&file)), texts };
+        let sources = Beside { alt: Some(source_of(file)), texts };
         let report = outline.report(Some(plan.alt()), &sources);
         let report = report.map_err(|error| Error::Last(error.to_string()))?;
         beside.push(Member::text("report.html", report));
@@ -176,7 +199,7 @@ fn bundle(
         beside.push(Member::text("graph.svg", picture.svg()));
         beside.push(Member::text("graph.dot", picture.dot()));
     }
-    beside.push(Member::text(last::ALT_FILE, file));
+    beside.push(Member::text(last::ALT_FILE, file.clone()));
     beside.extend(promotions.into_iter().map(|it| Member {
         path: it.to,
         digest: it.digest,
@@ -187,7 +210,7 @@ fn bundle(
     let packed = packed.transpose()?.map(|packed| content(packed, &mut scratch));
     let content = content(written, &mut scratch);
     let last = Member { path: LAST.to_owned(), digest: FileDigest { size, sha256 }, content };
-    let bundle = Bundle::new(plan.run(), settings, wanted.archives, (last, packed), beside);
+    let bundle = Bundle::new(plan.run(), settings, wanted.archives.clone(), (last, packed), beside);
     Ok(Made { bundle, status, _scratch: scratch })
 }
 

@@ -60,6 +60,7 @@ fn benchmarks(criterion: &mut Criterion) {
         alt_file: None,
         reuse: None,
         artifacts: true,
+        insights: None,
     };
     let mut group = criterion.benchmark_group("100,000 tasks");
     group.sample_size(10);

@@ -2,7 +2,7 @@
 
 use crate::model::Refusals;
 use alt::{Alt, Mode, TaskIndex};
-use protocol::{Counts, Perturbation, RunId, Stored, Timestamp, Verdict};
+use protocol::{Counts, Perturbation, RunId, Stored, Timestamp, Told, Verdict};
 
 use crate::FileDigest;
 
@@ -35,6 +35,8 @@ pub struct RunFacts<'a> {
     pub reuse: Option<RunId>,
     /// Whether the files that tasks left belong to the LAST.
     pub artifacts: bool,
+    /// What a model said of the run, if one was to be asked.
+    pub insights: Option<&'a Told>,
 }
 
 /// What is known of a file that was refused: nothing of it ran.

@@ -16,6 +16,7 @@ mod model;
 mod moment;
 mod path;
 mod picture;
+mod prompt;
 mod read;
 mod report;
 mod reusable;
@@ -35,12 +36,13 @@ pub use gzip::{GZIP_ENDING, RESULT_BYTES, gunzip, gzip};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestError, ManifestFile};
 pub use model::{
     AltFileRef, Artifact, ArtifactType, AttemptResult, Chaos, CriticalPath, DependencyType, Edge,
-    ExecutionGraph, LastFile, Metadata, Node, OutputRef, Refusal, Refusals, Reused, TaskMetadata,
-    TaskResult, TaskStatus, Unlisted, VERSION, Waits,
+    ExecutionGraph, Insights, LastFile, Metadata, Node, OutputRef, Refusal, Refusals, Reused,
+    TaskMetadata, TaskResult, TaskStatus, Unlisted, VERSION, Waits,
 };
 pub use moment::Moment;
 pub use path::{ALT_FILE, artifact_kind, slug};
 pub use picture::Picture;
+pub use prompt::{Prompt, prompt};
 pub use read::{ReadError, read};
 pub use report::{Beside, Outline, report};
 pub use reusable::{Reusable, reusable};

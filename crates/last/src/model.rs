@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Moment;
-pub use map::Metadata;
+pub use map::{Insights, Metadata};
 pub(crate) use map::{members, tasks};
 pub use refusal::{Refusal, Refusals, Unlisted};
 pub use reused::Reused;
@@ -79,7 +79,9 @@ pub struct LastFile {
     pub refused_more: Option<Unlisted>,
     /// The outcome in one sentence.
     pub summary: String,
-    /// Counts by status, and the ALT file's own metadata with `alt_` before each key.
+    /// Counts by status, what a model said of the run if one was asked (`ai_insights`, or
+    /// `ai_insights_error` with why there is nothing), and the ALT file's own metadata with `alt_`
+    /// before each key.
     pub metadata: Metadata,
     /// Each task's result by the task's id, in the order of the ALT file.
     #[serde(with = "tasks")]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::escape::{cut, width};
-use crate::model::{LastFile, TaskResult, TaskStatus};
+use crate::escape::{cut, visible, width};
+use crate::model::{CriticalPath, LastFile, TaskResult, TaskStatus};
 use crate::summary::{bytes, complaint, duration, heading, list, refusals};
 
 /// How many tasks the table has.
@@ -46,7 +46,8 @@ pub fn show(last: &LastFile) -> String {
         .collect();
     let all = last.task_results.iter().map(|task| task.missing_files.len()).sum();
     list(&mut out, "Files that were named and could not be kept", &missing, all);
-    critical(&mut out, last);
+    critical(&mut out, &last.critical_path);
+    insights(&mut out, last);
     out
 }
 
@@ -97,8 +98,24 @@ fn outcome(task: &TaskResult) -> String {
     cut(task.error.as_deref().or(task.reason.as_deref()).unwrap_or_default(), TEXT_COLUMNS)
 }
 
-fn critical(out: &mut String, last: &LastFile) {
-    let path = &last.critical_path;
+/// Adds what a model said of the run, or why it said nothing.
+fn insights(out: &mut String, last: &LastFile) {
+    match last.metadata.insights() {
+        Some(Ok(said)) => {
+            let _ = writeln!(out, "\nWhat {} says of it", cut(&said.model, ID_COLUMNS));
+            for line in said.text.lines() {
+                let _ = writeln!(out, "  {}", visible(line));
+            }
+        }
+        Some(Err(why)) => {
+            let _ = writeln!(out, "\nNo model says anything of it: {}", visible(&why));
+        }
+        None => {}
+    }
+}
+
+/// Adds the critical path.
+pub(crate) fn critical(out: &mut String, path: &CriticalPath) {
     let ids: Vec<String> =
         path.task_ids.iter().take(LISTED).map(|id| cut(id, ID_COLUMNS)).collect();
     if ids.is_empty() {

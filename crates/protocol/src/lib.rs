@@ -21,8 +21,9 @@ pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
 pub use job_record::{JobRecord, LiveOptions, PastRun, SkippedTick, TickRun, WaitingTick};
 pub use media::media_type;
 pub use message::{
-    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Offer, Perturbation, Quarantined,
-    Reuse, RunRecord, RunStatus, RunningAttempt, Source, Started, Stored, Submission,
+    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Insights, Offer, Perturbation,
+    Quarantined, Reuse, RunRecord, RunStatus, RunningAttempt, Source, Started, Stored, Submission,
+    Told,
 };
 pub use question::{Answer, Holder, Question, Reason, Snapshot, Standing, TaskView, Why};
 pub use schedule::{Misfire, Schedule};

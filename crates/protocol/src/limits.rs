@@ -15,6 +15,10 @@ pub const QUARANTINE_BYTES: usize = 768 * 1024;
 pub const QUARANTINE_REASONS: usize = 100;
 /// Bytes of one reason; longer ones are cut.
 pub const REASON_BYTES: usize = 500;
+/// What a model is told of a run, and what is kept of its answer, bytes each: a page or two.
+pub const INSIGHTS_BYTES: usize = 16 * 1024;
+/// Bytes of the name of a model.
+pub const MODEL_BYTES: usize = 200;
 /// Tasks shown in a snapshot of a run: what is under way and what went wrong first.
 pub const SNAPSHOT_TASKS: usize = 200;
 /// Reasons, holders and dependencies named in one answer to `why`.

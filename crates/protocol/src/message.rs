@@ -4,7 +4,7 @@ use alt::{Json, LastOptions, Mode, Priority, TaskIndex};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Epoch, RunId, Sequence, Timestamp, WorkerId};
+use crate::{Attempt, Epoch, RunId, Sequence, Timestamp, WorkerId, limits};
 
 /// A message with what its stream says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,6 +246,56 @@ pub struct End {
     pub last_sha256: String,
     /// How it ended.
     pub status: RunStatus,
+}
+
+/// What a model said of a finished run, or why there is nothing. Create-only: the first one stands,
+/// so that the LAST says the same whoever writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insights {
+    /// The run.
+    pub run: RunId,
+    /// What it said.
+    pub told: Told,
+}
+
+/// What a model said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// This.
+    Text {
+        /// Its words, at most [`crate::limits::INSIGHTS_BYTES`].
+        text: String,
+        /// The model, at most [`crate::limits::MODEL_BYTES`] of its name.
+        model: String,
+        /// The tokens that it took, if the service counts them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tokens: Option<u64>,
+    },
+    /// Nothing.
+    Nothing {
+        /// Why, in words for the LAST, at most [`crate::limits::REASON_BYTES`].
+        reason: String,
+    },
+}
+
+impl Told {
+    /// The same, within its bounds.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let cut = |mut text: String, most: usize| {
+            text.truncate(text.floor_char_boundary(most));
+            text
+        };
+        match self {
+            Self::Text { text, model, tokens } => Self::Text {
+                text: cut(text, limits::INSIGHTS_BYTES),
+                model: cut(model, limits::MODEL_BYTES),
+                tokens,
+            },
+            Self::Nothing { reason } => Self::Nothing { reason: cut(reason, limits::REASON_BYTES) },
+        }
+    }
 }
 
 /// How many tasks of a run are in each state.

@@ -195,6 +195,12 @@ pub fn digest(run: RunId) -> String {
     format!("run.{run}.alt")
 }
 
+/// Where it is stored what a model said of a run: `run.<run>.insights`.
+#[must_use]
+pub fn insights(run: RunId) -> String {
+    format!("run.{run}.insights")
+}
+
 /// Where the end of a run is stored: `run.<run>.end`.
 #[must_use]
 pub fn end(run: RunId) -> String {
@@ -207,8 +213,9 @@ pub fn all_of(run: RunId) -> String {
     format!("run.{run}.>")
 }
 
-/// What is forgotten of a run once it has ended: its verdicts and who began them again. Its end and
-/// its submission's digest stay; a request to cancel goes by its own time.
+/// What is forgotten of a run once it has ended: its verdicts and who began them again. Its end,
+/// its submission's digest and what a model said of it stay, so that none of them is stored twice; a
+/// request to cancel goes by its own time.
 #[must_use]
 pub fn forgotten(run: RunId) -> String {
     format!("run.{run}.*.>")

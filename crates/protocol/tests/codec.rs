@@ -11,9 +11,9 @@ use proptest::sample::{Index, select};
 use protocol::codec::{Error, VERSION, decode, encode};
 use protocol::{
     ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Input, JobPolicy, MissingFile, Offer, Outcome, Perturbation, Reuse, RunId,
-    RunRecord, RunStatus, RunningAttempt, Schedule, Source, Started, Submission, Timestamp,
-    Verdict, WorkerId,
+    Failure, Heartbeat, Input, Insights, JobPolicy, MissingFile, Offer, Outcome, Perturbation,
+    Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Schedule, Source, Started, Submission,
+    Timestamp, Told, Verdict, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -99,13 +99,14 @@ fn submission() -> impl Strategy<Value = Submission> {
 fn options() -> impl Strategy<Value = LastOptions> {
     let archive = select(ArchiveChoice::WORDS).prop_map(|(_, choice)| choice);
     let switch = || of(any::<bool>());
-    (switch(), switch(), switch(), of(archive), switch()).prop_map(
-        |(html, graph, artifacts, archive, compression)| LastOptions {
+    (switch(), switch(), switch(), of(archive), switch(), switch()).prop_map(
+        |(html, graph, artifacts, archive, compression, ai_insights)| LastOptions {
             html,
             graph,
             artifacts,
             archive,
             compression,
+            ai_insights,
         },
     )
 }
@@ -151,6 +152,13 @@ fn started() -> impl Strategy<Value = Started> {
 
 fn cancellation() -> impl Strategy<Value = Cancellation> {
     (run(), text()).prop_map(|(run, reason)| Cancellation { run, reason })
+}
+
+fn insights() -> impl Strategy<Value = Insights> {
+    let words = (text(), text(), of(any::<u64>()));
+    let words = words.prop_map(|(text, model, tokens)| Told::Text { text, model, tokens });
+    let told = prop_oneof![words, text().prop_map(|reason| Told::Nothing { reason })];
+    (run(), told).prop_map(|(run, told)| Insights { run, told })
 }
 
 fn end() -> impl Strategy<Value = End> {
@@ -308,6 +316,7 @@ fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
     one::<Started>(bytes)?;
     one::<Cancellation>(bytes)?;
     one::<End>(bytes)?;
+    one::<Insights>(bytes)?;
     one::<RunRecord>(bytes)?;
     one::<Heartbeat>(bytes)?;
     one::<Verdict>(bytes)?;
@@ -319,7 +328,7 @@ proptest! {
 
     #[test]
     fn every_message_comes_back(
-        messages in (submission(), offer(), started(), cancellation(), end(), record(), heartbeat(), verdict(), catalogue()),
+        messages in (submission(), offer(), started(), cancellation(), end(), record(), heartbeat(), verdict(), catalogue(), insights()),
         cut in any::<Index>(),
         more in any::<u8>(),
         version in any::<u8>(),
@@ -333,6 +342,7 @@ proptest! {
         comes_back(&messages.6, &cut, more, version)?;
         comes_back(&messages.7, &cut, more, version)?;
         comes_back(&messages.8, &cut, more, version)?;
+        comes_back(&messages.9, &cut, more, version)?;
     }
 
     #[test]

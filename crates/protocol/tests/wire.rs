@@ -7,9 +7,9 @@ use alt::{ArchiveChoice, Json, LastOptions, Mode, Priority, TaskIndex};
 use protocol::codec::{decode, encode};
 use protocol::{
     Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Holder, Input, JobPolicy, Misfire, MissingFile, Offer, Outcome,
+    Failure, Heartbeat, Holder, Input, Insights, JobPolicy, Misfire, MissingFile, Offer, Outcome,
     Perturbation, Question, Reason, Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Schedule,
-    Source, Standing, Started, Submission, TaskView, Timestamp, Verdict, Why, WorkerId,
+    Source, Standing, Started, Submission, TaskView, Timestamp, Told, Verdict, Why, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -179,6 +179,15 @@ fn cancellation() {
         run: run(),
         reason: "asked by a person".to_owned(),
     }));
+}
+
+#[test]
+fn insights() {
+    let (text, model) = ("All went well.".to_owned(), "small-1".to_owned());
+    let told = Told::Text { text, model, tokens: Some(300) };
+    let nothing = Told::Nothing { reason: "nobody answered".to_owned() };
+    let both = [told, nothing].map(|told| dump(&Insights { run: run(), told }));
+    insta::assert_snapshot!(both.join("\n"));
 }
 
 fn end() -> End {

@@ -9,6 +9,7 @@ mod exit;
 mod fleet;
 mod generate;
 mod inspect;
+mod model;
 mod output;
 mod progress;
 mod results;

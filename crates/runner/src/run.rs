@@ -18,7 +18,7 @@ use crate::arguments::RunArguments;
 use crate::exit::{Exit, Failure};
 use crate::progress::View;
 use crate::settings::Settings;
-use crate::{catalogue, output, signing, source};
+use crate::{catalogue, model, output, signing, source};
 
 /// How long tasks get to let go when the program leaves at once: children are killed in it.
 const LEAVE: Duration = Duration::from_millis(500);
@@ -80,6 +80,7 @@ async fn go(
         uploads: settings.uploads.into(),
         last: settings.last,
         signing_key: signing::key(&arguments.sign, settings)?,
+        adviser: model::adviser(settings)?,
         queues: alt.file().tasks.iter().filter_map(|task| task.queue.clone()).collect(),
     };
     let out = local.out.clone();

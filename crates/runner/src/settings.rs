@@ -34,6 +34,15 @@ const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 2..=3600;
 /// How long a lease lasts unless told otherwise, seconds.
 const LEASE_SECONDS_DEFAULT: u64 = 10;
 
+/// Seconds that a model may take to answer: a run waits for it to end.
+const AI_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
+
+/// How long it may take unless told otherwise.
+const AI_SECONDS_DEFAULT: u64 = 30;
+
+/// The model that is asked for when none is named: a server that has one takes any name.
+const MODEL: &str = "default";
+
 /// The environment's part of the configuration; flags go before it.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -69,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) last: LastOptions,
     /// A file with the key that signs them.
     pub(crate) sign: Option<PathBuf>,
+    /// The model that is asked what to think of runs, if there is one.
+    pub(crate) model: Option<Model>,
     /// Where each setting came from, in the order people look for them.
     pub(crate) origins: Vec<Origin>,
 }
@@ -102,6 +113,24 @@ impl fmt::Debug for Nkey {
             Self::Seed(_) => out.write_str("Seed(***)"),
             Self::File(path) => out.debug_tuple("File").field(path).finish(),
         }
+    }
+}
+
+/// A model, and where its service is.
+#[derive(Clone)]
+pub(crate) struct Model {
+    pub(crate) url: String,
+    pub(crate) key: Option<String>,
+    /// As the service names it.
+    pub(crate) name: String,
+    /// How long an answer may take.
+    pub(crate) patience: Duration,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key is a secret, and an address may hold one.
+        out.debug_struct("Model").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -177,7 +206,7 @@ impl Settings {
             parse::switch,
         )?;
         let log = read.parsed("log", &["RUNNER_LOG_LEVEL"], "warn".to_owned(), parse::filter)?;
-        let locale = read.found(&["LC_ALL", "LC_CTYPE", "LANG"])?;
+        let unicode = unicode(&read)?;
         Ok(Self {
             out,
             max_concurrent,
@@ -185,7 +214,7 @@ impl Settings {
             uploads,
             allow_exec,
             allow_private_addresses,
-            unicode: locale.is_none_or(|(_, locale)| speaks_unicode(&locale)),
+            unicode,
             log,
             nats,
             store_url,
@@ -193,6 +222,7 @@ impl Settings {
             health,
             environment: Arc::new(environment(variables)),
             last: last(&mut read)?,
+            model: model(&mut read)?,
             sign: read.text("key that signs", &["RUNNER_SIGN_KEY"])?.map(PathBuf::from),
             nats_server: read
                 .text("nats-server program", &["RUNNER_NATS_SERVER"])?
@@ -243,9 +273,13 @@ impl Settings {
     }
 }
 
-fn speaks_unicode(locale: &str) -> bool {
-    let locale = locale.to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
+/// Whether the locale, if there is one, has all characters.
+fn unicode(read: &Reader<'_>) -> Result<bool, Failure> {
+    let locale = read.found(&["LC_ALL", "LC_CTYPE", "LANG"])?;
+    Ok(locale.is_none_or(|(_, locale)| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    }))
 }
 
 /// The variables that are text.
@@ -262,7 +296,25 @@ fn last(read: &mut Reader<'_>) -> Result<LastOptions, Failure> {
         artifacts: read.chosen("artifacts", "RUNNER_ENABLE_ARTIFACTS", parse::switch)?,
         archive: read.chosen("archive", "RUNNER_ARCHIVE", parse::archive)?,
         compression: read.chosen("compression", "RUNNER_ENABLE_COMPRESSION", parse::switch)?,
+        ai_insights: read.chosen("AI insights", "RUNNER_ENABLE_AI_INSIGHTS", parse::switch)?,
     })
+}
+
+fn model(read: &mut Reader<'_>) -> Result<Option<Model>, Failure> {
+    let names = ["RUNNER_AI_SERVICE_URL", "AI_SERVICE_URL"];
+    let url = read.shown_if("model service", &names, parse::service, parse::shown_service)?;
+    let key = ["RUNNER_AI_API_KEY", "OPENAI_API_KEY"];
+    let key = read.secret("key of the model service", &key, parse::api_key)?;
+    let name = read.text("model", &["RUNNER_AI_MODEL"])?;
+    let patience = ["RUNNER_AI_TIMEOUT_SECONDS", "AI_TIMEOUT_SECONDS"];
+    let patience =
+        read.parsed("model, seconds to answer", &patience, AI_SECONDS_DEFAULT, parse::ai_seconds)?;
+    Ok(url.map(|url| Model {
+        url,
+        key,
+        name: name.map_or_else(|| MODEL.to_owned(), |name| name.trim().to_owned()),
+        patience: Duration::from_secs(patience),
+    }))
 }
 
 fn nats(read: &mut Reader<'_>) -> Result<Nats, Failure> {
@@ -271,7 +323,7 @@ fn nats(read: &mut Reader<'_>) -> Result<Nats, Failure> {
         parse::shown_servers(url)
     })?;
     let credentials = read.text("credentials file", &["RUNNER_NATS_CREDS", "NATS_CREDS"])?;
-    let seed = read.secret("nkey seed", "RUNNER_NATS_NKEY", parse::seed)?;
+    let seed = read.secret("nkey seed", &["RUNNER_NATS_NKEY"], parse::seed)?;
     let file = read.text("nkey file", &["RUNNER_NATS_NKEY_FILE"])?;
     let nkey = match (seed, file) {
         (Some(_), Some(_)) => {

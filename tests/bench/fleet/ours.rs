@@ -30,6 +30,7 @@ const LAST_ALONE: LastOptions = LastOptions {
     archive: Some(ArchiveChoice::Off),
     artifacts: None,
     compression: None,
+    ai_insights: Some(false),
 };
 
 /// Graphs of the run that has them all.

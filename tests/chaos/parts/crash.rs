@@ -54,6 +54,7 @@ const COORDINATOR: &[(&str, Story)] = &[
     ("Bus.own", Story::Plain),
     ("Bus.dispatch", Story::Plain),
     ("Bus.report", Story::Plain),
+    ("Bus.advise", Story::Plain),
     ("Bus.end", Story::Plain),
     ("Bus.stop", Story::Cancelled),
     ("Bus.record", Story::Cancelled),

@@ -1,6 +1,6 @@
 //! What must be true of a run that has ended, and when all have.
 
-use protocol::{End, RunId, RunStatus};
+use protocol::{End, RunId, RunStatus, Told};
 use serde_json::Value;
 
 use super::fold::Fate;
@@ -43,6 +43,7 @@ impl Oracle {
         let (Some(plan), Some(fates)) = (self.run_plan(run).cloned(), self.fates(run)) else {
             return self.refuse(12, format!("run {run} is of no file"));
         };
+        self.check_insights(run, &last["metadata"]);
         let cancelled = self.runs.get(&run).is_some_and(|seen| seen.cancelled.is_some());
         let told = last["task_results"].as_object().cloned().unwrap_or_default();
         if told.len() != plan.tasks.len() {
@@ -81,6 +82,20 @@ impl Oracle {
         }
     }
 
+    /// Whether a LAST has what is stored of what a model said, or of why it said nothing.
+    fn check_insights(&mut self, run: RunId, metadata: &Value) {
+        let stored = self.runs.get(&run).and_then(|seen| seen.insights.clone());
+        let told = match &stored {
+            Some(Told::Text { text, .. }) => metadata["ai_insights"]["text"] == text.as_str(),
+            Some(Told::Nothing { reason }) => metadata["ai_insights_error"] == reason.as_str(),
+            None => false,
+        };
+        if !told {
+            let text = format!("run {run}: a model said {stored:?}, the LAST has {metadata}");
+            self.refuse(13, text);
+        }
+    }
+
     /// Whether a LAST tells of each attempt what is stored, and not what was refused.
     fn check_attempts(&mut self, run: RunId, task: u32, result: &Value) {
         for told in result["attempts"].as_array().into_iter().flatten() {
@@ -112,7 +127,8 @@ impl Oracle {
             let last = left.subject.rsplit('.').next();
             // Verdicts of the dead come late; nobody looks for them any more.
             let late = left.subject.contains(".res.") || left.subject.contains(".try.");
-            if !matches!(last, Some("alt" | "end")) && !late && last != Some("ctl") {
+            // A second word of a model, were there room for one, would make a second LAST.
+            if !matches!(last, Some("alt" | "end" | "insights")) && !late && last != Some("ctl") {
                 self.refuse(23, format!("{} is still there", left.subject));
             }
         }

@@ -1,6 +1,6 @@
 //! What is stored, message by message: offers, verdicts, owners, ends.
 
-use protocol::{AttemptKey, Offer, Outcome, RunId, Verdict, codec, subject};
+use protocol::{AttemptKey, Insights, Offer, Outcome, RunId, Verdict, codec, subject};
 
 use super::{ORACLE, Oracle, Said, with};
 use crate::jetstream::{JetStream, Stored};
@@ -87,6 +87,12 @@ impl Oracle {
                     } else {
                         "a run was cancelled while it ran"
                     });
+                }
+            }
+            ("RUN", ["run", run, "insights"]) => {
+                let said = codec::decode::<Insights>(&stored.payload);
+                if let (Ok(run), Ok(said)) = (run.parse(), said) {
+                    self.runs.entry(run).or_default().insights = Some(said.told);
                 }
             }
             ("RUN", ["run", run, "end"]) => {

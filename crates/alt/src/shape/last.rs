@@ -5,7 +5,8 @@ use super::unknown;
 use crate::value::{Field, Kind, fields};
 use crate::{ArchiveChoice, Check, LastOptions, limits};
 
-const LAST_FIELDS: &[&str] = &["html", "graph", "artifacts", "archive", "compression"];
+const LAST_FIELDS: &[&str] =
+    &["html", "graph", "artifacts", "archive", "compression", "ai_insights"];
 
 /// Reads the object `last`; what cannot be read is left unsaid, with a diagnostic.
 pub(super) fn read<'a>(
@@ -25,6 +26,7 @@ pub(super) fn read<'a>(
             "graph" => options.graph = reader.switch(owner, &field),
             "artifacts" => options.artifacts = reader.switch(owner, &field),
             "compression" => options.compression = reader.switch(owner, &field),
+            "ai_insights" => options.ai_insights = reader.switch(owner, &field),
             "archive" if Kind::of(field.value) == Kind::Boolean => {
                 let is_wanted = reader.switch(owner, &field) == Some(true);
                 let choice = if is_wanted { ArchiveChoice::Zip } else { ArchiveChoice::Off };

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use protocol::planted::{Bug, is_planted};
 use protocol::{
-    AttemptKey, Cancellation, End, Failure, Outcome, RunId, RunRecord, Sequence, Stored, Verdict,
-    codec, subject,
+    AttemptKey, Cancellation, End, Failure, Insights, Outcome, RunId, RunRecord, Sequence, Stored,
+    Verdict, codec, subject,
 };
 use serde_json::json;
 use tracing::warn;
@@ -119,6 +119,19 @@ impl NatsBus {
         }
         records.sort_unstable_by_key(|record| Reverse((record.started, record.run)));
         Ok(records)
+    }
+
+    pub(super) async fn store_insights(&self, insights: &Insights) -> Result<Recorded, Error> {
+        let to = subject::insights(insights.run);
+        let body = codec::encode(insights)?;
+        let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
+        Ok(if first { Recorded::Stored } else { Recorded::Refused })
+    }
+
+    /// Who hears that there are none asks a model, so it is certain.
+    pub(super) async fn stored_insights(&self, run: RunId) -> Result<Option<Insights>, Error> {
+        let found = self.connection.certain_last("RUN", &subject::insights(run)).await?;
+        found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
     }
 
     /// Stores the end, then forgets what nobody needs any more. May be done again at any point.

@@ -136,6 +136,7 @@ pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
         environment: Arc::default(),
         last: alt::LastOptions::default(),
         signing_key: None,
+        adviser: None,
         uploads: limits::UPLOADS.into(),
         queues: BTreeSet::from(["elsewhere".to_owned()]),
     };

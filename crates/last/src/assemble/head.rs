@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use alt::Json;
-use protocol::{Counts, RunStatus};
+use protocol::{Counts, RunStatus, Told};
 
 use super::RunFacts;
 use crate::FileDigest;
 use crate::model::{
-    AltFileRef, Chaos, CriticalPath, ExecutionGraph, LastFile, Metadata, TaskStatus, VERSION,
-    members,
+    AltFileRef, Chaos, CriticalPath, ExecutionGraph, Insights, LastFile, Metadata, TaskStatus,
+    VERSION, members,
 };
 use crate::path::ALT_FILE;
 use crate::sheet::{Sheet, one_line};
@@ -118,9 +118,21 @@ fn metadata(run: &RunFacts<'_>) -> Metadata {
     if let Some(seconds) = file.expected_completion_time {
         entries.push(("expected_completion_time".to_owned(), number(seconds)));
     }
+    entries.extend(run.insights.and_then(insights));
     let own = file.metadata.as_ref().map(members).unwrap_or_default();
     entries.extend(own.into_iter().map(|(key, value)| (format!("alt_{key}"), flat(value))));
     Metadata(entries)
+}
+
+/// What a model said of the run, or why there is nothing.
+fn insights(told: &Told) -> Option<(String, Json)> {
+    let (key, value) = match told.clone() {
+        Told::Text { text, model, tokens } => {
+            (Metadata::INSIGHTS, Json::from_value(&Insights { text, model, tokens }))
+        }
+        Told::Nothing { reason } => (Metadata::NO_INSIGHTS, Json::from_value(&reason)),
+    };
+    Some((key.to_owned(), value.ok()?))
 }
 
 /// The entries that count the tasks.

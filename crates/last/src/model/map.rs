@@ -12,15 +12,41 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Counts by status and the author's own keys, in order.
 ///
 /// Ours are `task_count`, `completed`, `failed`, `timeout`, `cancelled` and, if the author gave it,
-/// `expected_completion_time` in seconds; the author's follow, each with `alt_` before its name.
+/// `expected_completion_time` in seconds; then, if a model was to be asked of the run, `ai_insights`
+/// with its `text`, the `model` and the `tokens` it took if that is known, or `ai_insights_error`
+/// with the reason why there is nothing. The author's follow, each with `alt_` before its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(pub Vec<(String, Json)>);
 
+/// What a model said of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insights {
+    /// Its words.
+    pub text: String,
+    /// The model.
+    pub model: String,
+    /// The tokens that it took, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+}
+
 impl Metadata {
+    /// The key of what a model said of the run.
+    pub const INSIGHTS: &str = "ai_insights";
+    /// The key of why it said nothing.
+    pub const NO_INSIGHTS: &str = "ai_insights_error";
+
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Json> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// What a model said of the run, or why it said nothing; `None` when none was asked.
+    #[must_use]
+    pub fn insights(&self) -> Option<Result<Insights, String>> {
+        let said = self.get(Self::INSIGHTS).and_then(|value| value.read().ok()).map(Ok);
+        said.or_else(|| self.get(Self::NO_INSIGHTS)?.read().ok().map(Err))
     }
 
     /// The value of `key` as a count.

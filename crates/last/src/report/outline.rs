@@ -121,6 +121,11 @@ impl Outline {
         outline
     }
 
+    /// The chain that the end of the run waited for.
+    pub(crate) const fn critical_path(&self) -> &CriticalPath {
+        &self.head.critical_path
+    }
+
     /// Takes note of the next task's result.
     pub(crate) fn task(&mut self, task: &TaskResult) {
         let place = self.rows.len();

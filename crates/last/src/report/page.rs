@@ -12,9 +12,12 @@ use super::timeline::{self, Chart};
 use super::usage::Used;
 use super::{Beside, SOURCE_BYTES};
 use crate::escape::visible;
-use crate::model::{LastFile, Refusal, TaskStatus};
+use crate::model::{Insights, LastFile, Metadata, Refusal, TaskStatus};
 use crate::picture::Picture;
 use crate::summary::{duration, mode};
+
+/// What the words of a model about the run may cost, bytes of HTML.
+const INSIGHTS_BYTES: usize = 64 << 10;
 
 /// Tasks of the critical path that are named.
 const PATH: usize = 200;
@@ -43,6 +46,8 @@ pub(super) struct Page {
     artifacts_more: usize,
     artifacts_sum: String,
     usage: Vec<Model>,
+    insights: Option<Said>,
+    no_insights: Option<String>,
     parameters: Vec<(String, String)>,
     source: Option<Excerpt>,
     source_link: Option<String>,
@@ -62,6 +67,14 @@ struct Step {
     href: String,
     id: String,
     ran: String,
+}
+
+/// What a model said of the run.
+#[derive(Debug, Serialize)]
+struct Said {
+    text: Excerpt,
+    model: String,
+    tokens: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +98,7 @@ impl Page {
         let (kept, more) = files::artifacts(last, alt, beside);
         let told = teller.as_ref();
         let path = told.map(|teller| steps(teller, last)).unwrap_or_default();
+        let insights = last.metadata.insights();
         Self {
             title: named(&last.alt_file_title, "a file without a title"),
             status: last.status.name(),
@@ -107,6 +121,8 @@ impl Page {
             artifacts: kept,
             artifacts_more: more,
             usage: outline.usage.models().map(model).collect(),
+            no_insights: insights.clone().and_then(Result::err).map(|why| visible(&why)),
+            insights: insights.and_then(Result::ok).map(said),
             parameters: parameters(last, alt),
             source: beside.alt.as_deref().map(|text| Excerpt::of(text, SOURCE_BYTES)),
             source_link: last.alt_file.as_ref().and_then(|file| href(&file.name)),
@@ -213,6 +229,10 @@ fn steps(teller: &tasks::Teller<'_>, last: &LastFile) -> Vec<Step> {
     named.filter_map(|id| teller.place(id)).map(step).collect()
 }
 
+fn said(Insights { text, model, tokens }: Insights) -> Said {
+    Said { text: Excerpt::of(&text, INSIGHTS_BYTES), model: visible(&model), tokens }
+}
+
 fn model((name, used): (&str, Used)) -> Model {
     let cost = (used.cost_usd > 0.0).then(|| format!("${:.4}", used.cost_usd));
     Model { name: name.to_owned(), used, cost }
@@ -231,7 +251,8 @@ fn parameters(last: &LastFile, alt: Option<&Alt>) -> Vec<(String, String)> {
     let priority = Json::from_value(&last.priority).map(|json| json.text().replace('"', ""));
     all.extend(priority.into_iter().map(|text| ("priority".to_owned(), text)));
     let extra = last.metadata.0.iter().filter(|(key, _)| {
-        key != "task_count" && !TaskStatus::ALL.iter().any(|status| status.name() == key)
+        let ours = ["task_count", Metadata::INSIGHTS, Metadata::NO_INSIGHTS];
+        !ours.contains(&key.as_str()) && !TaskStatus::ALL.iter().any(|status| status.name() == key)
     });
     let cut = |value: &Json| crate::escape::cut(value.text(), 2000);
     all.extend(extra.map(|(key, value)| (visible(key), cut(value))));

@@ -59,6 +59,7 @@ pub(crate) fn run(alt: &Alt, counts: Counts) -> RunFacts<'_> {
         alt_file: None,
         reuse: None,
         artifacts: true,
+        insights: None,
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct BundleFlags {
     /// Store last.json.gz in place of last.json [default: false]
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     compression: Option<bool>,
+    /// Ask a model what to think of the run: RUNNER_AI_SERVICE_URL [default: false]
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    ai_insights: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -53,6 +56,7 @@ impl BundleFlags {
                 ArchiveName::Both => ArchiveChoice::Both,
             }),
             compression: self.compression,
+            ai_insights: self.ai_insights,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::roles::{Role, scratch};
 use crate::settings::Settings;
-use crate::{catalogue, signing};
+use crate::{catalogue, model, signing};
 
 /// How often the record of a run is written at most.
 const REPORT: Duration = Duration::from_secs(1);
@@ -25,6 +25,7 @@ pub(crate) fn coordinator(
     let scratch = scratch()?;
     let last = arguments.bundle.options().or(settings.last);
     let signing_key = signing::key(&arguments.sign, settings)?;
+    let adviser = model::adviser(settings)?;
     role.play(async |fleet, shutdown| {
         let settings = coordinator::Settings {
             catalogue,
@@ -35,6 +36,7 @@ pub(crate) fn coordinator(
             metrics,
             last,
             signing_key,
+            adviser,
         };
         let ticking =
             coordinator::keep_time(fleet.bus.clone(), settings.catalogue.clone(), shutdown.clone());

@@ -6,7 +6,7 @@ use std::path::Path;
 use alt::ArchiveChoice;
 use protocol::limits;
 
-use super::{Health, LEASE_SECONDS};
+use super::{AI_SECONDS, Health, LEASE_SECONDS};
 use crate::exit::Failure;
 
 fn refused(name: &str, text: &str, help: impl Into<String>) -> Failure {
@@ -33,6 +33,42 @@ pub(super) fn lease(name: &str, text: &str) -> Result<u64, Failure> {
         let (least, most) = (LEASE_SECONDS.start(), LEASE_SECONDS.end());
         refused(name, text, format!("use a whole number of seconds from {least} to {most}"))
     })
+}
+
+pub(super) fn ai_seconds(name: &str, text: &str) -> Result<u64, Failure> {
+    let number = text.trim().parse().ok().filter(|number| AI_SECONDS.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (AI_SECONDS.start(), AI_SECONDS.end());
+        refused(name, text, format!("use a whole number of seconds from {least} to {most}"))
+    })
+}
+
+/// The address of a model service; what may be secret in it is not repeated.
+pub(super) fn service(name: &str, text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let fits = !host.is_empty() && !host.contains('@') && port_fits(host);
+    if fits && !text.contains(char::is_whitespace) {
+        return Ok(text.to_owned());
+    }
+    let help = "use an address such as https://api.openai.com or http://127.0.0.1:8000/v1";
+    Err(refused(name, &shown_service(text), help))
+}
+
+/// Without what may be secret in it.
+pub(super) fn shown_service(text: &str) -> String {
+    bus::nats::without_password(text.split(['?', '#']).next().unwrap_or_default())
+}
+
+/// The key of a model service. The text is not repeated: it may be a real one with a slip.
+pub(super) fn api_key(name: &str, text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{name} is not a key");
+    Err(Failure::usage(message, "use one word of plain characters"))
 }
 
 /// A level, or directives such as `warn,worker=debug`. A word that is no level would be taken for

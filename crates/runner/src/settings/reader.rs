@@ -81,11 +81,22 @@ impl<'a> Reader<'a> {
         names: &[&'static str],
         parse: Parse<String>,
     ) -> Result<Option<String>, Failure> {
+        self.shown_if(setting, names, parse, bus::nats::without_password)
+    }
+
+    /// A setting without a default, shown by `show`.
+    pub(super) fn shown_if(
+        &mut self,
+        setting: &'static str,
+        names: &[&'static str],
+        parse: Parse<String>,
+        show: impl Fn(&str) -> String,
+    ) -> Result<Option<String>, Failure> {
         let Some((name, text)) = self.found(names)? else {
             return Ok(None);
         };
         let value = parse(name, &text)?;
-        let shown = bus::nats::without_password(&value);
+        let shown = show(&value);
         self.note(setting, &shown, name);
         Ok(Some(value))
     }
@@ -118,10 +129,10 @@ impl<'a> Reader<'a> {
     pub(super) fn secret(
         &mut self,
         setting: &'static str,
-        name: &'static str,
+        names: &[&'static str],
         parse: Parse<String>,
     ) -> Result<Option<String>, Failure> {
-        let Some((name, text)) = self.found(&[name])? else {
+        let Some((name, text)) = self.found(names)? else {
             return Ok(None);
         };
         let value = parse(name, &text)?;
