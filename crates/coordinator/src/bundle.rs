@@ -5,6 +5,8 @@
 
 mod pack;
 
+use std::collections::BTreeSet;
+use std::future::ready;
 use std::path::PathBuf;
 
 use alt::{ArchiveChoice, LastOptions};
@@ -128,13 +130,23 @@ impl Bundle {
     }
 
     /// Stores all of it in `folder`, the result at the end; returns the SHA-256 of what is stored as
-    /// the result. May be done again from the start.
-    pub(crate) async fn put(&self, store: &Store, folder: &str) -> Result<String, store::Error> {
+    /// the result, or the keys of what is to be copied and is not there. May be done again from the
+    /// start.
+    pub(crate) async fn put(
+        &self,
+        store: &Store,
+        folder: &str,
+    ) -> Result<Result<String, BTreeSet<String>>, store::Error> {
         let at = |name: &str| format!("{folder}/{name}");
         let puts = self.beside.iter().map(|member| put_member(store, member, at(&member.path)));
         // Boxed: a future that holds each of them by value would be as large as all of them.
         let puts: Vec<_> = puts.map(Box::pin).collect();
-        stream::iter(puts).buffer_unordered(COPIES).try_collect::<()>().await?;
+        let puts = stream::iter(puts).buffer_unordered(COPIES);
+        let gone: BTreeSet<String> =
+            puts.try_filter_map(|gone| ready(Ok(gone))).try_collect().await?;
+        if !gone.is_empty() {
+            return Ok(Err(gone));
+        }
         store.put(&at(MANIFEST_FILE), self.manifest.clone()).await?;
         if let Some(signature) = &self.signature {
             store.put(&at(SIGNATURE_FILE), signature.clone()).await?;
@@ -142,7 +154,7 @@ impl Bundle {
         for form in &self.archives {
             self.put_archive(store, *form, &at(form.file_name())).await?;
         }
-        self.put_result(store, &at(&self.result_name())).await
+        self.put_result(store, &at(&self.result_name())).await.map(Ok)
     }
 
     /// Stores the archive. One that cannot be made leaves everything else as it is.
@@ -162,7 +174,9 @@ impl Bundle {
         };
         match packed {
             Ok(()) => Ok(()),
-            Err(pack::Error::Store(error)) => Err(error),
+            Err(pack::Error::Store(error)) if !matches!(error, store::Error::Missing(_)) => {
+                Err(error)
+            }
             Err(error) => {
                 error!(key, error = %error, "no archive can be made; all else is stored");
                 Ok(())
@@ -197,10 +211,23 @@ impl Bundle {
     }
 }
 
-async fn put_member(store: &Store, member: &Member, key: String) -> Result<(), store::Error> {
+/// Stores a file; the key of what was to be copied, if nothing is there.
+async fn put_member(
+    store: &Store,
+    member: &Member,
+    key: String,
+) -> Result<Option<String>, store::Error> {
     match &member.content {
-        Content::Bytes(bytes) => store.put(&key, bytes.clone()).await,
-        Content::File(path) => store.put_file(&key, path).await.map(drop),
-        Content::Object(from) => store.copy(from, &key).await,
+        Content::Bytes(bytes) => store.put(&key, bytes.clone()).await?,
+        Content::File(path) => store.put_file(&key, path).await.map(drop)?,
+        Content::Object(from) => match store.copy(from, &key).await {
+            // Who conducted the run before may have copied it while it was there.
+            Err(store::Error::Missing(_)) => {
+                let copied = store.head(&key).await? == Some(member.digest.size);
+                return Ok((!copied).then(|| from.clone()));
+            }
+            copied => copied?,
+        },
     }
+    Ok(None)
 }

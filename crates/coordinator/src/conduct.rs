@@ -1,6 +1,6 @@
 //! One run from its submission to its LAST: news in, effects out, until the engine is finished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +75,8 @@ pub(crate) async fn conduct<B: Bus>(
     let record = record_of(&engine, desk.bus.now());
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
     let wanted = Wanted::of(submission.last, desk.settings.last, alt.file().last);
-    let (engine, told) = (Arc::new(engine), None);
-    let story = make::Story { engine, cancelled, reused, file, wanted, told };
+    let (engine, told, gone) = (Arc::new(engine), None, BTreeSet::new());
+    let story = make::Story { engine, cancelled, reused, file, wanted, told, gone };
     let finishing = finish::finish(desk, story, kept);
     let end = told_if_long(desk, &record, finishing).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it

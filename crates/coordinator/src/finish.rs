@@ -4,13 +4,16 @@
 //! bytes are a function of the file, the verdicts and what a model said, so a second writer writes
 //! the same; so are those of everything beside it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
 use protocol::{End, RunId};
 use store::key;
-use tracing::warn;
+use tracing::{error, warn};
 
+use crate::bundle::Bundle;
 use crate::kept::Kept;
 use crate::make::{self, Made, Story};
 use crate::{Desk, Error, Metrics, advice};
@@ -19,16 +22,52 @@ use crate::{Desk, Error, Metrics, advice};
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_MOST: Duration = Duration::from_secs(30);
 
+/// How often what a verdict names is looked for where nothing is. It was stored before it was named,
+/// so a store that says so has lost it; three looks are for one that does not keep its word at once.
+const LOOKS: u32 = 3;
+
 /// Writes everything but the end, which is returned: from it on the run is over.
 pub(crate) async fn finish<B: Bus>(desk: &Desk<B>, story: Story, kept: Kept) -> Result<End, Error> {
     let run = story.engine.plan().run();
     let folder = key::last_folder(&story.engine.plan().alt().file().id, &run.to_string());
-    let (story, kept) = advice::take(desk, story, kept).await?;
-    let Made { bundle, status, _scratch } = make::make(desk, &story, kept).await?;
-    let metrics = &desk.settings.metrics;
-    let last_sha256 = until_stored(run, metrics, || bundle.put(&desk.store, &folder)).await;
-    let last_key = format!("{folder}/{}", bundle.result_name());
-    Ok(End { run, last_key, last_sha256, status })
+    let (mut story, mut kept) = advice::take(desk, story, kept).await?;
+    loop {
+        let Made { bundle, status, _scratch } = make::make(desk, &story, kept).await?;
+        match put(desk, run, &bundle, &folder).await {
+            Ok(last_sha256) => {
+                let last_key = format!("{folder}/{}", bundle.result_name());
+                return Ok(End { run, last_key, last_sha256, status });
+            }
+            // Each turn takes a file from those that are to be copied, so there is a last one.
+            Err(gone) => {
+                error!(run.id = %run, keys = ?gone, "gone from the store; the LAST says so");
+                Arc::make_mut(&mut story).gone.extend(gone);
+                // What was kept has been used up, and is read again.
+                kept = Kept::new(Arc::clone(&desk.room));
+            }
+        }
+    }
+}
+
+/// Stores the bundle; the keys of what is to be copied and is gone.
+async fn put<B: Bus>(
+    desk: &Desk<B>,
+    run: RunId,
+    bundle: &Bundle,
+    folder: &str,
+) -> Result<String, BTreeSet<String>> {
+    let mut looks = 1;
+    loop {
+        let put = || bundle.put(&desk.store, folder);
+        match until_stored(run, &desk.settings.metrics, put).await {
+            Err(gone) if looks < LOOKS => {
+                looks += 1;
+                warn!(run.id = %run, keys = ?gone, "not in the store; looking again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            stored => return stored,
+        }
+    }
 }
 
 /// Stores until it is stored. Results are never given up: a full disk is emptied, a bucket comes

@@ -1,6 +1,6 @@
 //! Makes the bundle of a finished run: the result assembled, its picture drawn, its report written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub(crate) struct Story {
     pub(crate) wanted: Wanted,
     /// What a model said of the run, if one was to be asked.
     pub(crate) told: Option<Told>,
+    /// Keys that verdicts name and under which nothing is stored any more.
+    pub(crate) gone: BTreeSet<String>,
 }
 
 /// What is ready to be stored.
@@ -107,7 +109,7 @@ pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
         ledger.all().await?.into_iter()
     };
     aside(move || {
-        let Story { engine, cancelled, reused, file, wanted, told: insights } = &*story;
+        let Story { engine, cancelled, reused, file, wanted, told: insights, gone } = &*story;
         let plan = engine.plan();
         let alt = plan.alt();
         let digest = FileDigest { size: file.len() as u64, sha256: store::sha256(file) };
@@ -125,6 +127,7 @@ pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
             alt_file: Some(&digest),
             reuse: *reused,
             artifacts: wanted.artifacts,
+            gone,
             insights: insights.as_ref(),
         };
         let done = {

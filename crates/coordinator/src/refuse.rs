@@ -54,6 +54,8 @@ pub(crate) async fn refuse<B: Bus>(
     let bundle = bundle(desk, submission, Member::text(LAST, bytes), (made, file))?;
     let put = || bundle.put(&desk.store, &folder);
     let last_sha256 = finish::until_stored(run, &desk.settings.metrics, put).await;
+    // Nothing of a run that never began is copied.
+    let last_sha256 = last_sha256.unwrap_or_default();
     let reasons = refusals.listed.iter().take(limits::QUARANTINE_REASONS).map(reason).collect();
     keep_aside(desk, stored, file, reasons).await?;
     let end = End {

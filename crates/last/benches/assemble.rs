@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot run should say so")]
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -60,6 +61,7 @@ fn benchmarks(criterion: &mut Criterion) {
         alt_file: None,
         reuse: None,
         artifacts: true,
+        gone: &BTreeSet::new(),
         insights: None,
     };
     let mut group = criterion.benchmark_group("100,000 tasks");

@@ -1,5 +1,7 @@
 //! What a coordinator knows of a finished run, in the shape the assembler asks for it.
 
+use std::collections::BTreeSet;
+
 use crate::model::Refusals;
 use alt::{Alt, Mode, TaskIndex};
 use protocol::{Counts, Perturbation, RunId, Stored, Timestamp, Told, Verdict};
@@ -35,6 +37,8 @@ pub struct RunFacts<'a> {
     pub reuse: Option<RunId>,
     /// Whether the files that tasks left belong to the LAST.
     pub artifacts: bool,
+    /// Keys that verdicts name and under which nothing is stored any more.
+    pub gone: &'a BTreeSet<String>,
     /// What a model said of the run, if one was to be asked.
     pub insights: Option<&'a Told>,
 }

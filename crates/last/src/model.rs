@@ -198,7 +198,7 @@ pub struct TaskResult {
     pub reason: Option<String>,
     /// Its attempts, oldest first.
     pub attempts: Vec<AttemptResult>,
-    /// Files that its output names and that could not be kept.
+    /// Files that its output names and that could not be kept, or were kept and are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "missing_schema")]
     pub missing_files: Vec<MissingFile>,
@@ -286,6 +286,9 @@ pub struct OutputRef {
     /// Lower-case hex SHA-256.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
+    /// Whether it is missing: its worker stored it, and when the run ended it was gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
 }
 
 /// A file that a completed task left.

@@ -27,7 +27,8 @@ pub struct Reusable<'a> {
 /// The completed tasks of `last`, in its order, as a new run takes them over.
 ///
 /// `folder` is the key of the folder of `last` in the store, without a slash at its end. An output
-/// inside the LAST that is too large for a verdict is left out: its task has to run again.
+/// inside the LAST that is too large for a verdict is left out, and so is one that is missing: its
+/// task has to run again.
 ///
 /// # Errors
 /// When the LAST contradicts itself or names a file outside its folder: nothing is to be taken over
@@ -81,7 +82,7 @@ fn output(task: &TaskResult, folder: &str) -> Option<Body> {
         return None;
     }
     if let Some(output) = &task.output_ref {
-        return Some(Body::Stored {
+        return (!output.missing).then(|| Body::Stored {
             key: format!("{folder}/{}", output.path),
             size: output.size_bytes,
             sha256: output.sha256.clone(),

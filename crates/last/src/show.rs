@@ -93,7 +93,9 @@ fn outcome(task: &TaskResult) -> String {
         return cut(output.text(), TEXT_COLUMNS);
     }
     if let Some(output) = &task.output_ref {
-        return format!("{} in {}", bytes(output.size_bytes), cut(&output.path, TEXT_COLUMNS));
+        let (size, path) = (bytes(output.size_bytes), cut(&output.path, TEXT_COLUMNS));
+        let missing = if output.missing { ", missing" } else { "" };
+        return format!("{size} in {path}{missing}");
     }
     cut(task.error.as_deref().or(task.reason.as_deref()).unwrap_or_default(), TEXT_COLUMNS)
 }

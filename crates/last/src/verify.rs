@@ -151,7 +151,11 @@ fn check(
     Ok(Verified {
         tasks: last.task_results.len(),
         artifacts: last.artifacts.len(),
-        outputs: last.task_results.iter().filter(|task| task.output_ref.is_some()).count(),
+        outputs: last
+            .task_results
+            .iter()
+            .filter(|task| task.output_ref.as_ref().is_some_and(|output| !output.missing))
+            .count(),
         bytes: read.fold(bytes.len() as u64, u64::saturating_add),
         manifest: held.files,
         signed_by: held.signed_by,

@@ -1,7 +1,7 @@
 //! A fleet with jobs made for the tests, and what came of a file it ran.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -124,6 +124,31 @@ async fn leaves(parameters: Leave, context: Context) -> Result<serde_json::Value
 async fn looks(_: Nothing, context: Context) -> Result<usize, Error> {
     let first = context.dependencies().first().map(|input| input.id.clone()).unwrap_or_default();
     Ok(context.output(&first).await?.text().len())
+}
+
+#[derive(Deserialize)]
+struct Erase {
+    folder: PathBuf,
+    names: Vec<String>,
+}
+
+#[job("erases", description = "Takes every file of these names out of a folder.")]
+async fn erases(parameters: Erase, _: Context) -> Result<usize, Error> {
+    let mut folders = vec![parameters.folder];
+    let mut erased = 0;
+    while let Some(folder) = folders.pop() {
+        let entries = folder.read_dir().map_err(|error| Error::failed(error.to_string()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if parameters.names.contains(&name) {
+                std::fs::remove_file(path).map_err(|error| Error::failed(error.to_string()))?;
+                erased += 1;
+            }
+        }
+    }
+    Ok(erased)
 }
 
 /// A fleet of `slots` slots that keeps its results in `out`.

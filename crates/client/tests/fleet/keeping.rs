@@ -120,3 +120,36 @@ async fn a_result_that_cannot_be_stored_now_is_stored_later() {
     assert_eq!(result(&fleet, run).await.status, RunStatus::Success);
     fleet.stop().await;
 }
+
+/// The first look is not believed, so this takes some seconds.
+#[tokio::test]
+async fn what_is_gone_from_the_store_is_told_and_holds_nothing_up() {
+    let out = tempfile::tempdir().unwrap();
+    let fleet = fleet(out.path(), 1);
+    let folder = out.path().join(".attempts");
+    let tasks = json!([
+        {"id": "left", "description": "x", "job": "leaves",
+         "parameters": {"files": ["report.md", "data.json"], "bytes": 300_000}},
+        {"id": "fire", "description": "x", "job": "erases", "dependencies": ["left"],
+         "parameters": {"folder": folder, "names": ["0", "output"]}},
+    ]);
+    let run = submit(&fleet, file(&tasks)).await;
+    // Verified as well: the manifest names what is there.
+    let last = timeout(Duration::from_secs(60), result(&fleet, run)).await.unwrap();
+    assert_eq!(last.status, RunStatus::Success, "{}", last.summary);
+    let erased: usize = last.task_results[1].output.as_ref().unwrap().read().unwrap();
+    assert_eq!(erased, 2, "both were there");
+    let left = &last.task_results[0];
+    let told: Vec<_> = last.artifacts.iter().map(|it| (it.id.as_str(), it.name.as_str())).collect();
+    assert_eq!(told, [("artifact_0_1", "data.json"), ("artifact_0_2", "output.txt")]);
+    let missing: Vec<_> = left.missing_files.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(missing, ["report.md"]);
+    assert!(left.missing_files[0].reason.contains("gone from the store"), "{left:?}");
+    let output = left.output_ref.as_ref().unwrap();
+    assert!(output.missing && output.size_bytes > 300_000, "{output:?}");
+    // Its task runs again when the run is built upon.
+    let folder = "nowhere";
+    let kept: Vec<_> = last::reusable(&last, folder).unwrap().map(|it| it.task_id).collect();
+    assert_eq!(kept, ["fire"]);
+    fleet.stop().await;
+}

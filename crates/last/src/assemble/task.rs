@@ -1,7 +1,7 @@
 //! What came of one task: its facts turned into its result, its artifacts and what they are copied from.
 
 use alt::TaskIndex;
-use protocol::{Body, Outcome, Verdict};
+use protocol::{Body, MissingFile, Outcome, Verdict};
 
 use super::head::flat;
 use super::{Promotion, RunFacts, Told};
@@ -11,6 +11,9 @@ use crate::model::{
 };
 use crate::path::{artifact_kind, artifact_paths, output_path, slug};
 use crate::{FileDigest, Moment};
+
+/// Why a file that was kept is not there.
+const GONE: &str = "it was stored, and was gone from the store when the run ended";
 
 /// The result of `index`; its artifacts and promotions are added to `told`.
 ///
@@ -62,7 +65,7 @@ pub(super) fn result(
             let skipped = ok.verdict.body.skipped.take();
             result.reason = skipped.map(|why| format!("skipped: {why}"));
             let at = Moment(ok.ended_at());
-            deliver(&mut result, index, at, &mut ok.verdict.body, told)?;
+            deliver(run, &mut result, (index, at), &mut ok.verdict.body, told)?;
         }
         TaskEnd::Failed | TaskEnd::TimedOut => {
             let failure = attempts.last().and_then(|last| last.verdict.body.failure.as_ref());
@@ -106,9 +109,9 @@ fn waits(started: Moment, attempts: &[AttemptResult]) -> Option<Waits> {
 
 /// Moves what the deciding attempt left into the result.
 fn deliver(
+    run: &RunFacts<'_>,
     result: &mut TaskResult,
-    index: TaskIndex,
-    created_at: Moment,
+    (index, created_at): (TaskIndex, Moment),
     verdict: &mut Verdict,
     told: &mut Told,
 ) -> Result<(), &'static str> {
@@ -117,9 +120,12 @@ fn deliver(
         Body::Inline(json) => result.output = Some(flat(json)),
         Body::Stored { key, size, sha256 } => {
             let path = output_path(&slug);
-            let digest = FileDigest { size, sha256: sha256.clone() };
-            told.promotions.push(Promotion { from: key, to: path.clone(), digest });
-            result.output_ref = Some(OutputRef { path, size_bytes: size, sha256 });
+            let missing = run.gone.contains(&key);
+            if !missing {
+                let digest = FileDigest { size, sha256: sha256.clone() };
+                told.promotions.push(Promotion { from: key, to: path.clone(), digest });
+            }
+            result.output_ref = Some(OutputRef { path, size_bytes: size, sha256, missing });
         }
     }
     result.missing_files = std::mem::take(&mut verdict.missing);
@@ -129,6 +135,11 @@ fn deliver(
     }
     let paths = artifact_paths(&slug, records.iter().map(|record| record.name.as_str()));
     for (place, (record, path)) in records.into_iter().zip(paths).enumerate() {
+        if run.gone.contains(&record.key) {
+            let file = MissingFile { path: record.name, reason: GONE.to_owned() };
+            result.missing_files.push(file);
+            continue;
+        }
         let (artifact_type, mime_type) = artifact_kind(&record.name);
         let digest = FileDigest { size: record.size, sha256: record.sha256.clone() };
         told.promotions.push(Promotion { from: record.key, to: path.clone(), digest });

@@ -123,6 +123,7 @@ struct File {
     href: Option<String>,
     path: String,
     size: String,
+    missing: bool,
 }
 
 /// Tasks that stand alike in the graph.
@@ -363,8 +364,9 @@ fn waited(waits: Waits) -> Waited {
 }
 
 fn file(output: OutputRef) -> File {
-    let OutputRef { path, size_bytes, .. } = output;
-    File { href: href(&path), path: visible(&path), size: bytes(size_bytes) }
+    let OutputRef { path, size_bytes, missing, .. } = output;
+    let href = href(&path).filter(|_| !missing);
+    File { href, path: visible(&path), size: bytes(size_bytes), missing }
 }
 
 fn missing(file: MissingFile) -> MissingFile {

@@ -85,7 +85,7 @@ fn complete(manifest: &Manifest, last: &LastFile, problems: &mut Problems) {
     let named: BTreeSet<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
     let alt_file = last.alt_file.iter().map(|file| file.name.as_str());
     let outputs = last.task_results.iter().filter_map(|task| task.output_ref.as_ref());
-    let outputs = outputs.map(|output| output.path.as_str());
+    let outputs = outputs.filter(|output| !output.missing).map(|output| output.path.as_str());
     let artifacts = last.artifacts.iter().map(|artifact| artifact.path.as_str());
     for path in alt_file.chain(outputs).chain(artifacts) {
         if !named.contains(path) {

@@ -28,7 +28,7 @@ pub(super) fn check(
         sha256: &file.sha256,
     });
     let outputs = last.task_results.iter().filter_map(|task| {
-        let output = task.output_ref.as_ref()?;
+        let output = task.output_ref.as_ref().filter(|output| !output.missing)?;
         let place = format!("/task_results/{}/output_ref", pointer(&task.task_id));
         Some(Claim { place, path: &output.path, size: output.size_bytes, sha256: &output.sha256 })
     });

@@ -177,7 +177,8 @@ fn spoil(last: &mut LastFile, text: &str) {
         artifact.sha256 = text.to_owned();
     }
     let (path, sha256) = (text.to_owned(), text.to_owned());
-    last.task_results[0].output_ref = Some(OutputRef { path, size_bytes: 7, sha256 });
+    last.task_results[0].output_ref =
+        Some(OutputRef { path, size_bytes: 7, sha256, missing: false });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A small run with one of everything: success, retry, failure, cancelled dependents, artifacts, files.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ pub(crate) const START: u64 = 1_795_243_200_000;
 pub(crate) const STORED: &[u8] = b"{\"rows\":[1,2,3]}";
 /// The artifact of `fetch`.
 pub(crate) const PAGE: &[u8] = b"<p>hello</p>";
+
+/// What is gone of a run that kept all.
+pub(crate) static NOTHING: BTreeSet<String> = BTreeSet::new();
 
 /// The file of the release.
 pub(crate) const RELEASE: &str = r#"{
@@ -59,6 +63,7 @@ pub(crate) fn run(alt: &Alt, counts: Counts) -> RunFacts<'_> {
         alt_file: None,
         reuse: None,
         artifacts: true,
+        gone: &NOTHING,
         insights: None,
     }
 }
