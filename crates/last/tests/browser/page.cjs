@@ -27,7 +27,17 @@ const holds = () => {
   };
 };
 
-const visit = async (context, file, scripted) => {
+/// Waits until each picture was shown or given up: those far down are not fetched before that.
+const pictures = async () => {
+  for (const picture of document.images) {
+    picture.scrollIntoView();
+    await picture.decode().catch(() => {});
+  }
+  return [...document.images]
+    .map((picture) => [picture.getAttribute("src"), picture.naturalWidth, picture.naturalHeight]);
+};
+
+const visit = async (context, file, kind, scripted) => {
   const page = await context.newPage();
   const said = [], asked = [], dialogs = [];
   page.on("console", (message) => said.push(message.text()));
@@ -53,6 +63,10 @@ const visit = async (context, file, scripted) => {
     found.left = await page.locator("table.tasks tbody:visible").count();
     await page.fill("#filter", "");
   }
+  if (kind === "seen") {
+    found.pictures = await page.evaluate(pictures);
+    await page.screenshot({ path: `${file}.png`, fullPage: true });
+  }
   // Whatever a person may hover or click.
   await page.mouse.move(200, 200);
   await page.close();
@@ -67,6 +81,8 @@ const visit = async (context, file, scripted) => {
     unguarded: { bypassCSP: true },
     phone: { viewport: { width: 360, height: 740 }, colorScheme: "dark" },
     "no script": { javaScriptEnabled: false },
+    // Its pictures are looked at, and the page with them is kept beside it.
+    seen: {},
   };
   const open = pages.flatMap((page) => wanted.split(",").map((kind) => [page, kind])).values();
   const work = async () => {
@@ -74,7 +90,7 @@ const visit = async (context, file, scripted) => {
     for (const [page, kind] of open) {
       const options = kinds[kind];
       contexts[kind] ??= await browser.newContext(options);
-      const found = await visit(contexts[kind], page, options.javaScriptEnabled !== false);
+      const found = await visit(contexts[kind], page, kind, options.javaScriptEnabled !== false);
       console.log(JSON.stringify({ kind, ...found }));
     }
   };

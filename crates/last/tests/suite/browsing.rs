@@ -6,6 +6,7 @@
     reason = "a test looks for a browser, and says where none was found"
 )]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -50,6 +51,9 @@ struct Visit {
     /// Tasks left by a filter that fits none.
     #[serde(default)]
     left: usize,
+    /// Where each picture is, and its width and height once it was fetched; 0 if it cannot be shown.
+    #[serde(default)]
+    pictures: Vec<(String, u32, u32)>,
 }
 
 /// The folder of playwright-core and the program of the browser, or what is missing.
@@ -224,4 +228,63 @@ fn reports_of_every_size_open_and_have_no_dead_links() {
     assert!(ms < 20_000, "{file} took {ms} ms to open");
     let times: Vec<_> = visits.iter().map(|it| (&it.file, &it.kind, it.opened_ms)).collect();
     eprintln!("{times:?}");
+}
+
+/// A picture of these many pixels, as any program writes it.
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let chunk = |name: &[u8; 4], data: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(name);
+        crc.update(data);
+        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+        [&length[..], name, data, &crc.sum().to_be_bytes()].concat()
+    };
+    let shade = |at: u32, of: u32| u8::try_from(at * 255 / of).unwrap();
+    let mut lines = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    for y in 0..height {
+        let pixels = (0..width).flat_map(|x| [shade(x, width), shade(y, height), 160]);
+        lines.write_all(&[0]).unwrap();
+        lines.write_all(&pixels.collect::<Vec<u8>>()).unwrap();
+    }
+    // 8 bits each of red, green and blue.
+    let head = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    let lines = lines.finish().unwrap();
+    let parts = [chunk(b"IHDR", &head), chunk(b"IDAT", &lines), chunk(b"IEND", &[])];
+    [b"\x89PNG\r\n\x1a\n".to_vec(), parts.concat()].concat()
+}
+
+#[test]
+fn a_picture_that_a_task_left_is_seen_and_one_that_is_none_does_no_harm() {
+    let alt = alt(r#"{"id":"p","title":"Pictures","tasks":[{"id":"draw","description":"d"}]}"#);
+    let names = ["a chart #1.png", "broken.png"];
+    let contents = [png(320, 200), b"<svg onload='xss=1'>".to_vec()];
+    let tell = |index: TaskIndex| {
+        let body = Ok(Body::Inline(Json::from_text("{}").unwrap()));
+        let mut drawn = attempt(index, 1, (10, 500, 400), body);
+        let each = names.iter().zip(&contents);
+        let records = each.map(|(name, content)| ArtifactRecord {
+            name: (*name).to_owned(),
+            key: "k".to_owned(),
+            size: content.len() as u64,
+            sha256: sha256(content),
+        });
+        drawn.verdict.body.artifacts = records.collect();
+        Ok::<_, std::convert::Infallible>(facts(TaskEnd::Completed, 500, vec![drawn]))
+    };
+    let run = run(&alt, Counts { completed: 1, ..Counts::default() });
+    let made = last::assemble(&mut std::io::sink(), &run, &mut { tell }).unwrap();
+    let place = folder().join("picture");
+    for (promotion, content) in made.promotions.iter().zip(&contents) {
+        let path = place.join(&promotion.to);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let page = place.join("report.html");
+    fs::write(&page, made.outline.report(Some(&alt), &Beside::default()).unwrap()).unwrap();
+    let Some(visits) = visit("seen", &[page]) else { return };
+    hold(&visits);
+    let [chart, broken] = visits[0].pictures.as_slice() else { panic!("{visits:?}") };
+    assert_eq!((chart.1, chart.2), (320, 200), "{chart:?}");
+    assert!(chart.0.ends_with("/a%20chart%20%231.png"), "{chart:?}");
+    assert_eq!((broken.1, broken.2), (0, 0), "{broken:?}");
 }
