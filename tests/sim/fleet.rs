@@ -71,7 +71,7 @@ struct State {
 /// What a process does.
 #[derive(Debug, Clone)]
 enum Role {
-    Coordinator,
+    Coordinator { asks_a_model: bool },
     Worker { slots: usize },
 }
 
@@ -136,7 +136,7 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
     let bus = site.road(&name).await;
     let registry = Arc::new(Registry::discover().unwrap());
     match role {
-        Role::Coordinator => {
+        Role::Coordinator { asks_a_model } => {
             let settings = coordinator::Settings {
                 catalogue: registry.catalogue(),
                 durability: "simulated".to_owned(),
@@ -144,7 +144,7 @@ async fn carry_out(site: Site, name: String, role: Role, shutdown: CancellationT
                 report_every: Duration::from_secs(1),
                 window: site.window,
                 metrics: coordinator::Metrics::default(),
-                last: alt::LastOptions { ai_insights: Some(true), ..Default::default() },
+                last: alt::LastOptions { ai_insights: Some(asks_a_model), ..Default::default() },
                 signing_key: None,
                 adviser: Some(Arc::new(Model { name, clock: bus.clone() })),
             };
@@ -193,8 +193,8 @@ impl Adviser for Model {
 
 /// The fleet of a plan, coordinators first.
 pub(crate) fn start(site: &Site, plan: &Plan) -> Vec<Slot> {
-    let coordinators =
-        (0..plan.coordinators).map(|it| (format!("coordinator-{it}"), Role::Coordinator));
+    let role = Role::Coordinator { asks_a_model: plan.asks_a_model() };
+    let coordinators = (0..plan.coordinators).map(|it| (format!("coordinator-{it}"), role.clone()));
     let workers = plan.workers.iter().enumerate();
     let workers =
         workers.map(|(it, slots)| (format!("worker-{it}"), Role::Worker { slots: *slots }));

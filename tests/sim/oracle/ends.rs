@@ -88,7 +88,7 @@ impl Oracle {
         let told = match &stored {
             Some(Told::Text { text, .. }) => metadata["ai_insights"]["text"] == text.as_str(),
             Some(Told::Nothing { reason }) => metadata["ai_insights_error"] == reason.as_str(),
-            None => false,
+            None => !self.plan.asks_a_model() && metadata["ai_insights"].is_null(),
         };
         if !told {
             let text = format!("run {run}: a model said {stored:?}, the LAST has {metadata}");
