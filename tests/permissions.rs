@@ -207,6 +207,7 @@ async fn a_coordinator_does_everything_but_change_streams() {
         ("seat.more.0", create_only()),
         ("run.r1.res.default.0.1", create_only()),
         ("run.r1.end", create_only()),
+        ("run.r1.insights", create_only()),
         ("quarantine.alt.1", vec![]),
         ("$KV.runs.r1", vec![]),
     ] {

@@ -15,6 +15,7 @@ const TARGETS: &[&str] = &[
     "quarantine.alt.1",
     "$KV.runs.r1",
     "run.r1.end",
+    "run.r1.insights",
     "$JS.API.STREAM.PURGE.RUN",
     "$JS.API.STREAM.PURGE.TASKS",
     "$JS.API.STREAM.DELETE.TASKS",

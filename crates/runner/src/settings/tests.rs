@@ -77,6 +77,17 @@ fn secrets_are_never_shown() {
     assert!(!shown.contains(secret) && !shown.contains(SEED), "{shown}");
     assert!(shown.contains("eu-1"), "{shown}");
     assert!(!format!("{:?}", settings.nats.nkey).contains(SEED));
+    let settings = read(&[
+        ("OPENAI_API_KEY", secret),
+        ("AI_SERVICE_URL", "https://host/v1?token=hush-hush"),
+        ("RUNNER_AI_MODEL", "small"),
+    ]);
+    let settings = settings.unwrap();
+    let shown = format!("{:?} {:?}", settings.origins, settings.model);
+    assert!(!shown.contains(secret) && shown.contains("https://host/v1"), "{shown}");
+    assert_eq!(settings.model.unwrap().key.as_deref(), Some(secret));
+    let slip = read(&[("RUNNER_AI_API_KEY", "hush hush")]).unwrap_err();
+    assert!(slip.contains("RUNNER_AI_API_KEY") && !slip.contains("hush hush"), "{slip}");
     let slip = read(&[("RUNNER_NATS_NKEY", "SUhush")]).unwrap_err();
     assert!(slip.contains("RUNNER_NATS_NKEY") && !slip.contains("hush"), "{slip}");
     let slip = read(&[("RUNNER_NATS_URL", "http://user:hush@host")]).unwrap_err();
