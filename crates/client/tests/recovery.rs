@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alt::Priority;
@@ -31,6 +32,16 @@ async fn brief(_: Nothing, _: Context) -> Result<(), Error> {
     sleep(Duration::from_millis(5)).await;
     Ok(())
 }
+
+/// Runs until its worker dies, and must not be begun a second time.
+#[job("once", idempotent = false)]
+async fn once(_: Nothing, _: Context) -> Result<(), Error> {
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+    std::future::pending().await
+}
+
+/// How often `once` began.
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
 /// A road, a store, and loops over them that can be killed.
 struct Rig {
@@ -94,7 +105,7 @@ impl Rig {
 
     /// Submits ten chains of ten tasks.
     async fn submit(&self) -> RunId {
-        let tasks: Vec<_> = (0..100)
+        let tasks: Vec<serde_json::Value> = (0..100)
             .map(|index| {
                 let before: Vec<_> =
                     (index >= 10).then(|| format!("t{}", index - 10)).into_iter().collect();
@@ -102,6 +113,10 @@ impl Rig {
                     "dependencies": before})
             })
             .collect();
+        self.hand_in(&tasks.into()).await
+    }
+
+    async fn hand_in(&self, tasks: &serde_json::Value) -> RunId {
         let alt = json!({"id": "r", "title": "r", "tasks": tasks}).to_string();
         let run = RunId::new();
         let (file, priority) = (alt.into(), Priority::Medium);
@@ -228,4 +243,24 @@ async fn another_worker_takes_over_what_one_held_when_it_died() {
     }
     let _last = rig.worker("heir");
     rig.whole(run).await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_idempotent_is_not_begun_again_by_itself() {
+    let rig = Rig::new();
+    let run = rig.hand_in(&json!([{"id": "a", "description": "x", "job": "once"}])).await;
+    let _coordinator = rig.coordinator();
+    let worker = rig.worker("mortal");
+    while BEGUN.load(Ordering::SeqCst) == 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    worker.abort();
+    let _heir = rig.worker("heir");
+    let end = timeout(Duration::from_secs(20), rig.bus.ended(run)).await.unwrap().unwrap();
+    assert_eq!(end.status, RunStatus::Failure);
+    let last = std::fs::read(rig.store.locate(&end.last_key)).unwrap();
+    let last = last::read(&last).unwrap();
+    let error = last.task_results[0].error.clone().unwrap();
+    assert!(error.contains("its job is not idempotent"), "{error}");
+    assert_eq!(BEGUN.load(Ordering::SeqCst), 1);
 }

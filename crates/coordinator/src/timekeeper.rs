@@ -15,7 +15,7 @@ use protocol::{
     Catalogue, JobPolicy, JobRecord, RunId, Schedule, Source, Submission, TickRun, Timestamp,
 };
 use serde_json::json;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -25,8 +25,8 @@ use crate::roster::Roster;
 /// How often records are looked after: for runs that have ended, for what waits, for what people set.
 const SWEEP: Duration = Duration::from_secs(2);
 
-/// How long it takes until every worker must have been heard of.
-const LISTEN: Duration = Duration::from_secs(5);
+/// How long it is listened at first: an idle worker says every three seconds that it lives.
+const LISTEN: Duration = Duration::from_secs(4);
 
 /// How long to wait after a road that failed.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -47,11 +47,16 @@ pub async fn keep_time<B: Bus + Timetable>(
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
         AbortOnDropHandle::new(bus::task::spawn(async move { listener.listen(&ear).await }));
+    // A tick that nobody can run is left out, so who is there must be known first.
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return Ok(()),
+        () = sleep(LISTEN) => {}
+    }
     let mut keeper = Timekeeper {
         bus: bus.clone(),
         catalogue,
         roster,
-        since: Instant::now(),
         scheduled: BTreeMap::new(),
         limits: BTreeMap::new(),
         submitted: BTreeSet::new(),
@@ -62,7 +67,7 @@ pub async fn keep_time<B: Bus + Timetable>(
             Err(Error::Closed) => return Err(Error::Closed),
             Err(error) => warn!(%error, "ticks are not heard; trying again"),
         }
-        tokio::time::sleep(AGAIN).await;
+        sleep(AGAIN).await;
     };
     let mut sweeps = interval(SWEEP);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -81,7 +86,7 @@ pub async fn keep_time<B: Bus + Timetable>(
             Err(Error::Closed) => return Err(Error::Closed),
             Err(error) => {
                 warn!(%error, "jobs are not run by themselves now; trying again");
-                tokio::time::sleep(AGAIN).await;
+                sleep(AGAIN).await;
             }
         }
     }
@@ -91,8 +96,6 @@ struct Timekeeper<B> {
     bus: B,
     catalogue: Catalogue,
     roster: Arc<Roster>,
-    /// When this began to listen.
-    since: Instant,
     /// What the road was told last.
     scheduled: BTreeMap<String, Option<Schedule>>,
     limits: BTreeMap<String, u32>,
@@ -171,7 +174,7 @@ impl<B: Bus + Timetable> Timekeeper<B> {
     }
 
     fn is_served(&self, queue: &str) -> bool {
-        self.since.elapsed() < LISTEN || !self.roster.of_queue(queue).is_empty()
+        !self.roster.of_queue(queue).is_empty()
     }
 
     /// Does what the record says: the run under way is submitted, the schedule and the limit are those

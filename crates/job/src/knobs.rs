@@ -223,10 +223,7 @@ mod tests {
             "30",
             "60",
             "2",
-            "25",
-            "true",
             "false",
-            "true",
         ];
         for (option, value) in KNOBS.into_iter().zip(values) {
             let mut options = Options::DEFAULT;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alt::Priority;
 use client::{LocalFleet, LocalSettings, Request};
-use job::{Context, Error, Permissions, Registry, job};
+use job::{Context, Environment, Error, Permissions, Registry, job};
 use last::LastFile;
 use protocol::{Catalogue, Counts, RunId, limits};
 use serde::Deserialize;
@@ -153,12 +153,17 @@ async fn erases(parameters: Erase, _: Context) -> Result<usize, Error> {
 
 /// A fleet of `slots` slots that keeps its results in `out`.
 pub(crate) fn fleet(out: &Path, slots: usize) -> LocalFleet {
+    fleet_in(out, slots, Arc::default())
+}
+
+/// The same, whose jobs see these variables.
+pub(crate) fn fleet_in(out: &Path, slots: usize, environment: Arc<Environment>) -> LocalFleet {
     let registry = Registry::discover().unwrap();
     let settings = LocalSettings {
         out: out.to_owned(),
         max_concurrent: slots,
         permissions: Permissions::default(),
-        environment: Arc::default(),
+        environment,
         last: alt::LastOptions::default(),
         signing_key: None,
         adviser: None,

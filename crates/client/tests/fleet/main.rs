@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench;
+mod hooks;
 mod keeping;
 mod stopping;
 mod together;

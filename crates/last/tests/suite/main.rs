@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test builds on must hold")]
 
+mod advising;
 mod assembling;
 mod browsing;
 mod comparing;
