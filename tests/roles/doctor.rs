@@ -33,7 +33,7 @@ fn doctor_names_what_is_missing_and_makes_it_when_asked() {
     assert_eq!(verdict(&fixed.stdout), "Ready.");
 
     let after = place.door.call(&["doctor"]).code(0);
-    assert!(after.stdout.contains("as they must be: 6 streams"), "{}", after.stdout);
+    assert!(after.stdout.contains("as they must be: 9 streams"), "{}", after.stdout);
     let json = place.door.call(&["doctor", "--json"]).code(0).json();
     assert_eq!((&json["ready"], &json["verdict"]), (&json!(true), &json!("Ready.")));
     assert!(json["streams"].as_array().unwrap().iter().all(|part| part["state"] == "same"));

@@ -50,6 +50,7 @@ pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     records_are_listed_the_latest_run_first(&make().await).await;
     a_question_reaches_the_conductor_and_nobody_else(&make().await).await;
     heartbeats_reach_who_listens(&make().await).await;
+    what_a_job_remembered_last_stands(&make().await).await;
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = Result<T, Error>>) -> T {
@@ -450,4 +451,17 @@ async fn heartbeats_reach_who_listens<B: Bus>(bus: &B) {
     let beat = Heartbeat { worker, slots: 4, queues, running: Vec::new(), draining: false };
     bus.beat(beat.clone()).await;
     assert_eq!(soon("hear", beats.next()).await, beat);
+}
+
+async fn what_a_job_remembered_last_stands<B: Bus>(bus: &B) {
+    let value = |number: u32| Json::from_text(number.to_string()).unwrap_or_else(|_| Json::null());
+    let odd = "a key.with > every * sign";
+    assert_eq!(soon("nothing yet", bus.recall("a.job", odd)).await, None);
+    for number in [1, 2] {
+        soon("remember", bus.remember("a.job", odd, value(number))).await;
+        assert_eq!(soon("recall", bus.recall("a.job", odd)).await, Some(value(number)));
+    }
+    soon("another key", bus.remember("a.job", "other", value(3))).await;
+    soon("another job", bus.remember("a_job", odd, value(4))).await;
+    assert_eq!(soon("recall again", bus.recall("a.job", odd)).await, Some(value(2)));
 }

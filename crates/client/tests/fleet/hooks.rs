@@ -64,9 +64,14 @@ impl Job for Tidy {
     }
 }
 
+#[derive(Deserialize)]
+struct Blab {
+    fail: bool,
+}
+
 /// Says what it should keep to itself.
-#[job("blabs", max_retries = 0)]
-async fn blabs(fail: bool, context: Context) -> Result<String, Error> {
+#[job("blabs")]
+async fn blabs(Blab { fail }: Blab, context: Context) -> Result<String, Error> {
     let secret = context.variable("MY_TOKEN").unwrap_or_default().to_owned();
     context.log(format!("the token is {secret}"));
     if fail { Err(Error::fatal(format!("refused: {secret}"))) } else { Ok(secret) }
@@ -131,7 +136,9 @@ async fn no_secret_of_the_worker_comes_into_a_last() {
     let out = tempfile::tempdir().unwrap();
     let variables = [("MY_TOKEN".to_owned(), "t0p-s3cret".to_owned())];
     let fleet = fleet_in(out.path(), 1, Arc::new(Environment::new(variables)));
-    let task = |id, fail| json!({"id": id, "description": "x", "job": "blabs", "parameters": fail});
+    let task = |id, fail| {
+        json!({"id": id, "description": "x", "job": "blabs", "parameters": {"fail": fail}})
+    };
     let run = submit(&fleet, file(&json!([task("tells", false), task("fails", true)]))).await;
     let last = result(&fleet, run).await;
     assert_eq!(last.status, RunStatus::PartialSuccess);

@@ -53,7 +53,7 @@ fn a_model_is_asked_about_what_came_of_the_run_and_why() {
 
 #[test]
 fn however_long_and_odd_its_texts_are_a_question_is_short_and_plain() {
-    let long = "\\u001b[31m漢字\\u202e".repeat(10);
+    let long = "漢字🦀".repeat(10);
     let task = |place: usize| format!(r#"{{"id":"{long}{place}","description":"d"}}"#);
     let tasks: Vec<_> = (0..500).map(task).collect();
     let text = format!(r#"{{"id":"i","title":"{long}","tasks":[{}]}}"#, tasks.join(","));
