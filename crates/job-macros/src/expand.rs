@@ -45,6 +45,11 @@ fn of_function(arguments: &Arguments, function: &ItemFn) -> syn::Result<TokenStr
                 type Parameters = #parameters;
                 type Output = #output;
 
+                // A look at the memory for each attempt is dear, and most functions never rest.
+                async fn validate_prerequisites(&self, _: &::job::Context) -> ::job::Check {
+                    ::core::result::Result::Ok(())
+                }
+
                 async fn run(
                     &self,
                     parameters: Self::Parameters,

@@ -176,7 +176,9 @@ impl Context {
         self.parts.memory.remember(&self.parts.job, key, value).await
     }
 
-    /// Has every attempt of this job skipped from now on for `pause`, for this reason.
+    /// Has every attempt of this job skipped from now on for `pause`, for this reason: by the hook
+    /// [`crate::Job::validate_prerequisites`]. A plain function asks by itself:
+    /// `context.check_cooled_down().await?`.
     ///
     /// # Errors
     /// Those of [`Context::remember`].

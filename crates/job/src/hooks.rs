@@ -61,7 +61,8 @@ pub trait Job: Default + Send + Sync + 'static {
     }
 
     /// Whether now is a time for it. Unless an author says otherwise, it is when the job does not
-    /// cool down: see [`Context::cool_down`].
+    /// cool down: see [`Context::cool_down`]. That is a look at what the job remembers, which a plain
+    /// function does not take.
     fn validate_prerequisites(&self, context: &Context) -> impl Future<Output = Check> + Send {
         context.check_cooled_down()
     }

@@ -5,6 +5,10 @@ use async_trait::async_trait;
 use bus::Bus;
 use job::{Error, Memory};
 use protocol::Timestamp;
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::report::AGAIN;
 
 /// The memory that a bus keeps.
 #[derive(Debug)]
@@ -17,16 +21,26 @@ impl<B: Bus> Memory for RoadMemory<B> {
     }
 
     async fn recall(&self, job: &str, key: &str) -> Result<Option<Json>, Error> {
-        let found = self.0.recall(job, key).await;
-        found.map_err(|error| unavailable("what was remembered cannot be read", &error))
+        insist("what was remembered cannot be read", || self.0.recall(job, key)).await
     }
 
     async fn remember(&self, job: &str, key: &str, value: Json) -> Result<(), Error> {
-        let done = self.0.remember(job, key, value).await;
-        done.map_err(|error| unavailable("nothing can be remembered", &error))
+        insist("nothing can be remembered", || self.0.remember(job, key, value.clone())).await
     }
 }
 
-fn unavailable(what: &str, error: &bus::Error) -> Error {
-    Error::Unavailable(format!("{what}: {error}"))
+/// Asks until there is an answer, for as long as the attempt may take: an outage of the road is no
+/// reason to fail, and to replace a value twice is to replace it once.
+async fn insist<T, F>(what: &str, mut ask: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, bus::Error>>,
+{
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error @ bus::Error::Unknown(_)) => debug!(%error, what, "asking again"),
+            Err(error) => return Err(Error::Unavailable(format!("{what}: {error}"))),
+        }
+        sleep(AGAIN).await;
+    }
 }

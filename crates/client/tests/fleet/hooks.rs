@@ -136,9 +136,7 @@ async fn no_secret_of_the_worker_comes_into_a_last() {
     let out = tempfile::tempdir().unwrap();
     let variables = [("MY_TOKEN".to_owned(), "t0p-s3cret".to_owned())];
     let fleet = fleet_in(out.path(), 1, Arc::new(Environment::new(variables)));
-    let task = |id, fail| {
-        json!({"id": id, "description": "x", "job": "blabs", "parameters": {"fail": fail}})
-    };
+    let task = |id, fail| json!({"id": id, "description": "x", "job": "blabs", "parameters": {"fail": fail}});
     let run = submit(&fleet, file(&json!([task("tells", false), task("fails", true)]))).await;
     let last = result(&fleet, run).await;
     assert_eq!(last.status, RunStatus::PartialSuccess);
