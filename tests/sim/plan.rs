@@ -131,8 +131,13 @@ impl Plan {
             fault: Fault::draw(&mut lot, &kinds, processes, lease_s * 1000),
         });
         let mut faults: Vec<FaultPlan> = faults.collect();
-        faults.sort_by_key(|fault| fault.at_ms);
         let is_conditional = lot.chance(800);
+        if !is_conditional && count > 0 {
+            // Here alone is anything stored twice, so here it must often be in doubt what is stored.
+            let (at_ms, pause_ms) = (lot.within(0, healed_ms), healed_ms / 2);
+            faults.push(FaultPlan { at_ms, fault: Fault::Bucket { faults: 300, pause_ms } });
+        }
+        faults.sort_by_key(|fault| fault.at_ms);
         let gone = (workers.len() > 1 && lot.chance(300)).then(|| lot.place(workers.len()));
         let window = lot.pick(&[1, 2, 5, limits::WINDOW]);
         Self {
