@@ -45,7 +45,7 @@ pub fn submitted_run(subject: &str) -> Option<RunId> {
     subject.strip_prefix("alt.submit.")?.split_once('.')?.1.parse().ok()
 }
 
-/// Where a job's value is remembered: `memory.<job>.<key>`, both as [`word`]s.
+/// Where what a job remembers lies: `memory.<job>.<key>`, both with odd bytes as `=` and two hex digits.
 #[must_use]
 pub fn memory(job: &str, key: &str) -> String {
     format!("memory.{}.{}", word(job), word(key))
