@@ -4,10 +4,10 @@ use reqwest::Url;
 
 use crate::SettingError;
 
-/// The call that people copy along with an address.
-const CHAT: &str = "/chat/completions";
+/// The calls that people copy along with an address.
+const CALLS: [&str; 2] = ["/chat/completions", "/embeddings"];
 
-/// The address of a service: `https://host`, `https://host/v1`, or that of its chat as a whole.
+/// The address of a service: `https://host`, `https://host/v1`, or that of a call as a whole.
 ///
 /// # Errors
 /// [`SettingError::Url`] when it is no address of HTTP.
@@ -21,7 +21,8 @@ pub(crate) fn read(text: &str) -> Result<Url, SettingError> {
         return Err(wrong("it has a user or a password in it"));
     }
     let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix(CHAT).unwrap_or(path).trim_end_matches('/');
+    let path = CALLS.iter().find_map(|call| path.strip_suffix(call)).unwrap_or(path);
+    let path = path.trim_end_matches('/');
     let path = if path.is_empty() { "/v1" } else { path }.to_owned();
     url.set_path(&path);
     url.set_fragment(None);
@@ -49,6 +50,7 @@ mod tests {
             ("https://host/api/v1/", "https://host/api/v1/chat/completions"),
             ("https://host/v1/chat/completions", "https://host/v1/chat/completions"),
             ("https://host/chat/completions", "https://host/v1/chat/completions"),
+            ("https://host/v1/embeddings", "https://host/v1/chat/completions"),
             ("https://host/x?version=2", "https://host/x/chat/completions?version=2"),
         ] {
             assert_eq!(chat(text), expected, "{text}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -112,16 +112,21 @@ impl Service {
         Ok(Self { client, base, authorization, key, timeout })
     }
 
-    /// Posts `body` to a call and reads its answer, of at most `most` bytes.
-    pub(crate) async fn post<T: DeserializeOwned>(
-        &self,
-        call: &str,
-        body: &impl Serialize,
-        most: usize,
-    ) -> Result<T, Error> {
-        let body = serde_json::to_vec(body).map_err(|fault| Error::Garbled(fault.to_string()))?;
-        let mut request = self.client.post(place::of(&self.base, call)).timeout(self.timeout);
-        request = request.header(CONTENT_TYPE, "application/json").body(body);
+    /// Asks whether the service is there and takes the key. Its list of models costs nothing; a service
+    /// that has no such list is there.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn probe(&self) -> Result<(), Error> {
+        match self.send(self.client.get(place::of(&self.base, "models"))).await {
+            Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a request with the key; what comes back is a success.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let mut request = request.timeout(self.timeout);
         if let Some(key) = &self.authorization {
             request = request.header(AUTHORIZATION, key.clone());
         }
@@ -133,6 +138,20 @@ impl Service {
             let said = self.read(&mut answer, SAID_BYTES).await.unwrap_or_default();
             return Err(self.failed(status, retry_after, &said));
         }
+        Ok(answer)
+    }
+
+    /// Posts `body` to a call and reads its answer, of at most `most` bytes.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        call: &str,
+        body: &impl Serialize,
+        most: usize,
+    ) -> Result<T, Error> {
+        let body = serde_json::to_vec(body).map_err(|fault| Error::Garbled(fault.to_string()))?;
+        let request = self.client.post(place::of(&self.base, call));
+        let request = request.header(CONTENT_TYPE, "application/json").body(body);
+        let mut answer = self.send(request).await?;
         let text = self.read(&mut answer, most).await?;
         if text.len() > most {
             return Err(Error::Garbled(format!("it is longer than {most} bytes")));

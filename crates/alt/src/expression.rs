@@ -5,12 +5,14 @@
 //! value, with its type; a plain path such as `tasks.a.output.items[0]` is spliced byte for byte,
 //! so no digit of a number is lost. A string without the mark is never touched.
 
+mod literal;
 mod path;
 mod reference;
 mod resolve;
 
 use std::ops::Range;
 
+pub use literal::literal;
 pub(crate) use reference::{Fault, inspect};
 pub use resolve::{ResolveError, has_any, references, resolve};
 
