@@ -10,6 +10,12 @@ use crate::{Misfire, Schedule, limits};
 /// The queue of every job that has no limit and names none.
 pub const DEFAULT_QUEUE: &str = "default";
 
+/// The queue that a job has for itself. Queue names have no `.`, because it parts subjects.
+#[must_use]
+pub fn own_queue(job: &str) -> String {
+    job.replace('.', "_")
+}
+
 /// What a job declares; a task may say otherwise where a file has a field for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPolicy {
@@ -24,6 +30,9 @@ pub struct JobPolicy {
     pub retry_delay_seconds: Option<u32>,
     /// Seconds an attempt may take.
     pub timeout_seconds: u32,
+    /// Whether only workers with certain credentials run it.
+    #[serde(default)]
+    pub needs_credentials: bool,
     /// When it is run by itself.
     #[serde(default)]
     pub schedule: Option<Schedule>,
@@ -39,9 +48,25 @@ pub struct JobPolicy {
     /// The priority of runs that it begins by itself.
     #[serde(default)]
     pub priority: Priority,
+    /// What of which message queue it takes at each tick.
+    #[serde(default)]
+    pub drains: Option<Drain>,
     /// Jobs whose last run must have succeeded since this one's last run began.
     #[serde(default)]
     pub dependencies: Vec<String>,
+}
+
+/// What a job takes of a message queue. A queue is drained by one job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// The message queue.
+    pub queue: String,
+    /// Messages that one run takes, 1 to [`limits::QUEUE_BATCH_MAX`].
+    pub batch_size: u32,
+    /// Whether messages with one key are worked off strictly one after the other.
+    pub preserve_order: bool,
+    /// Whether a message that failed for good is kept.
+    pub dead_letter: bool,
 }
 
 const fn yes() -> bool {
@@ -56,11 +81,13 @@ impl Default for JobPolicy {
             retries: 0,
             retry_delay_seconds: None,
             timeout_seconds: limits::TIMEOUT_SECONDS,
+            needs_credentials: false,
             schedule: None,
             enabled: true,
             jitter_seconds: 0,
             misfire: Misfire::default(),
             priority: Priority::default(),
+            drains: None,
             dependencies: Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RunId, RunStatus, Timestamp};
+use crate::{RunId, RunStatus, Sequence, Timestamp};
 
 /// What people set of a job while its fleet runs; goes before files and environments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct LiveOptions {
     /// Seconds between two ticks, 1 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_seconds: Option<u32>,
-    /// Attempts that may run at once, 1 or more.
+    /// Attempts that may run at once, 1 or more; of a job that has a limit anyway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
 }
@@ -40,6 +40,18 @@ pub struct TickRun {
     pub tick: Timestamp,
     /// When it was begun.
     pub began: Timestamp,
+}
+
+/// The run that a job has under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    /// Which.
+    #[serde(flatten)]
+    pub begun: TickRun,
+    /// The messages of its queue that it works off, by their places. They stay where they are until it
+    /// has ended, and nobody else takes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Sequence>,
 }
 
 /// A run of a tick that is over.
@@ -80,7 +92,11 @@ pub struct JobRecord {
     pub waiting: Option<WaitingTick>,
     /// The run under way; there is one at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub under_way: Option<TickRun>,
+    pub under_way: Option<UnderWay>,
+    /// The last message of its queue that was taken: the next run goes on behind it, so that messages
+    /// whose tasks are skipped hold up no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Sequence>,
     /// The last run that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<PastRun>,
@@ -90,7 +106,7 @@ pub struct JobRecord {
     /// Runs begun so far.
     #[serde(default)]
     pub runs: u64,
-    /// Ticks left out so far.
+    /// Ticks left out so far; not those that found their queue empty.
     #[serde(default)]
     pub skips: u64,
 }

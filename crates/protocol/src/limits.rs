@@ -63,8 +63,20 @@ pub const TICKS_CAUGHT_UP: u32 = 1000;
 pub const MEMORY_BYTES: usize = 64 * 1024;
 /// Bytes of the key of such a value: it becomes a part of a subject.
 pub const MEMORY_KEY_BYTES: usize = 100;
+/// Messages that a run takes from a queue where the job says nothing.
+pub const QUEUE_BATCH: u32 = 10;
+/// Messages that a run takes at most: it is one file, and the next tick has another.
+pub const QUEUE_BATCH_MAX: u32 = 1000;
+/// Bytes of a message of a queue: it becomes the parameters of a task.
+pub const QUEUE_MESSAGE_BYTES: usize = 128 * 1024;
+/// Bytes of the messages of one run together, unless one alone has more: they become one submission.
+pub const QUEUE_BATCH_BYTES: usize = 640 * 1024;
+/// Bytes of the task of a message besides its id and what it says: the name of its job, a date, braces.
+pub const QUEUE_TASK_BYTES: usize = 256;
+/// Bytes of a message's id, and of its key: one becomes a part of a subject.
+pub const QUEUE_ID_BYTES: usize = 100;
 /// Milliseconds that a job has to give back what an attempt took.
-pub const CLEANUP_MS: u64 = 5_000;
+pub const CLEANUP_MS: u64 = 3_000;
 /// Milliseconds a stopped job has to end by itself before it is killed.
 pub const STOP_GRACE_MS: u64 = 10_000;
 /// Milliseconds past its timeout after which a coordinator seals an attempt its worker did not.
@@ -75,5 +87,11 @@ pub const SLOTS: u16 = 4;
 pub const SLOTS_MAX: u16 = 1024;
 
 const _: () = assert!(WINDOW as usize >= BATCH, "a full batch must fit the window");
-const _: () = assert!(SEAL_GRACE_MS > STOP_GRACE_MS, "a worker must get its grace before the seal");
+const _: () = assert!(
+    SEAL_GRACE_MS > STOP_GRACE_MS + CLEANUP_MS,
+    "a worker must get its grace and clean up before the seal"
+);
 const _: () = assert!(INLINE_OUTPUT_BYTES < 1024 * 1024, "a verdict must fit the server's 1 MiB");
+// What would be a template grows by a third at most when it is written to mean itself.
+const _: () =
+    assert!(QUEUE_BATCH_BYTES / 3 * 4 < 960 * 1024, "a batch must fit the server's 1 MiB");

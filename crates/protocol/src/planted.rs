@@ -25,11 +25,12 @@ pub enum Bug {
     EndLeavesOwner,
     AttemptUntold,
     DoubtStandsStill,
+    SeatTakenOnTrust,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::OfferUnfenced,
         Self::UnknownVerdictTakenAsStored,
         Self::UnknownOffersTakenAsMade,
@@ -48,6 +49,7 @@ impl Bug {
         Self::EndLeavesOwner,
         Self::AttemptUntold,
         Self::DoubtStandsStill,
+        Self::SeatTakenOnTrust,
     ];
 }
 

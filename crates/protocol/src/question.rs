@@ -1,5 +1,7 @@
 //! What is asked of the coordinator that conducts a run, and what it answers.
 
+use std::collections::BTreeMap;
+
 use alt::{Priority, TaskIndex};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,8 @@ pub enum Question {
         /// The author's id of the task.
         task: String,
     },
+    /// How many tasks of each job could run, and do not?
+    Waiting,
 }
 
 /// What the coordinator says.
@@ -31,6 +35,19 @@ pub enum Answer {
         /// The task whose id is nearest, if any is near.
         nearest: Option<String>,
     },
+    /// The tasks that could run, by the name that they have for their job; those with none left out.
+    Waiting(BTreeMap<String, Waiting>),
+}
+
+/// Tasks of a job that need no other task any more, and do not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Waiting {
+    /// On their queue.
+    pub queued: u32,
+    /// For a place in the window of their run.
+    pub ready: u32,
+    /// For the time of their next attempt.
+    pub backoff: u32,
 }
 
 /// Where a task stands, for people.

@@ -1,10 +1,11 @@
 //! The only place that joins words with dots: subjects of streams and of core messages.
 //!
-//! User text never enters a subject: a task is its index, a run its hex id, a queue a checked word.
+//! User text never enters a subject as it is: a task is its index, a run its hex id, a queue a checked
+//! word, and other text an escaped one.
 
 use alt::{Priority, TaskIndex};
 
-use crate::{Attempt, AttemptKey, RunId, WorkerId};
+use crate::{Attempt, AttemptKey, RunId, Sequence, WorkerId};
 
 /// Where anybody may submit an ALT file as it is.
 pub const SUBMIT_RAW: &str = "alt.submit";
@@ -79,6 +80,64 @@ pub fn job_record(job: &str) -> String {
 #[must_use]
 pub fn recorded_job(subject: &str) -> Option<String> {
     text(subject.strip_prefix("job.")?)
+}
+
+/// Where a message of a message queue lies: `queue.<queue>.<id>`, and `queue.<queue>.<id>.<key>` if it has
+/// a key. One without an id, as others may send it, lies at `queue.<queue>`.
+#[must_use]
+pub fn queue_message(queue: &str, id: &str, key: &str) -> String {
+    debug_assert!(is_queue(queue), "queue names are checked before they get here");
+    if key.is_empty() {
+        return format!("queue.{queue}.{}", word(id));
+    }
+    format!("queue.{queue}.{}.{}", word(id), word(key))
+}
+
+/// All messages of a message queue: two patterns, because those without an id lie a level higher.
+#[must_use]
+pub fn queue_messages(queue: &str) -> [String; 2] {
+    [format!("queue.{queue}"), format!("queue.{queue}.>")]
+}
+
+/// Queue, id and key of a message; the latter are empty where there is none. A word that is not ours is
+/// taken as it is. `None` for a stranger.
+#[must_use]
+pub fn queued(subject: &str) -> Option<(&str, String, String)> {
+    let mut words = subject.strip_prefix("queue.")?.splitn(3, '.');
+    let queue = words.next().filter(|queue| is_queue(queue))?;
+    let mut next = || words.next().map(|word| text(word).unwrap_or_else(|| word.to_owned()));
+    let (id, key) = (next().unwrap_or_default(), next().unwrap_or_default());
+    Some((queue, id, key))
+}
+
+/// Where a dead letter lies: `dead.<queue>.<sequence>`, by the message's place on its queue.
+#[must_use]
+pub fn dead_letter(queue: &str, sequence: Sequence) -> String {
+    format!("dead.{queue}.{}", sequence.0)
+}
+
+/// All dead letters of a queue.
+#[must_use]
+pub fn dead_letters(queue: &str) -> String {
+    format!("dead.{queue}.*")
+}
+
+/// The queue that a dead letter is of.
+#[must_use]
+pub fn buried(subject: &str) -> Option<&str> {
+    subject.strip_prefix("dead.")?.split_once('.').map(|(queue, _)| queue)
+}
+
+/// Where it lies what was counted of a job: `stats.<job>`.
+#[must_use]
+pub fn job_stats(job: &str) -> String {
+    format!("stats.{}", word(job))
+}
+
+/// The job of which it was counted.
+#[must_use]
+pub fn counted_job(subject: &str) -> Option<String> {
+    text(subject.strip_prefix("stats.")?)
 }
 
 /// The text of a [`word`]; `None` if it is none.
@@ -274,6 +333,20 @@ pub fn seat(queue: &str, n: u32) -> String {
 #[must_use]
 pub fn seat_of_any(queue: &str) -> String {
     format!("seat.{queue}.*")
+}
+
+/// Where it is said who sits in a seat, given its subject: `held.<queue>.<n>`.
+#[must_use]
+pub fn held(seat: &str) -> String {
+    format!("held.{}", seat.strip_prefix("seat.").unwrap_or(seat))
+}
+
+/// Where it is said that no seat of its queue is held from before the server was started, given one
+/// of them: `held.<queue>.aged`.
+#[must_use]
+pub fn aged(seat: &str) -> String {
+    let queue = seat.split('.').nth(1).unwrap_or_default();
+    format!("held.{queue}.aged")
 }
 
 /// Where something unusable is kept: by the stream it lay in and its position there.

@@ -161,6 +161,13 @@ impl Verdict {
         Self { failure: Some(failure), ..Self::bare(key, outcome) }
     }
 
+    /// Whether a worker that had to go handed the attempt back.
+    #[must_use]
+    pub fn is_handed_back(&self) -> bool {
+        let retryable = self.failure.as_ref().is_none_or(|failure| failure.retryable);
+        self.outcome == Outcome::Lost && retryable
+    }
+
     /// Which attempt it is about.
     #[must_use]
     pub const fn key(&self) -> AttemptKey {

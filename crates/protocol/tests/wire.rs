@@ -6,10 +6,11 @@ use std::fmt::{Debug, Write};
 use alt::{ArchiveChoice, Json, LastOptions, Mode, Priority, TaskIndex};
 use protocol::codec::{decode, encode};
 use protocol::{
-    Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Holder, Input, Insights, JobPolicy, Misfire, MissingFile, Offer, Outcome,
-    Perturbation, Question, Reason, Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Schedule,
-    Source, Standing, Started, Submission, TaskView, Timestamp, Told, Verdict, Why, WorkerId,
+    Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, DeadLetter,
+    Drain, End, Epoch, Failure, Heartbeat, Holder, Input, Insights, JobPolicy, JobRecord, JobStats,
+    Misfire, MissingFile, Offer, Outcome, Perturbation, Question, Reason, Reuse, RunId, RunRecord,
+    RunStatus, RunningAttempt, Schedule, Sequence, Slot, Source, Standing, Started, Submission,
+    Tally, TaskView, TickRun, Timestamp, Told, UnderWay, Verdict, Waiting, Why, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -107,6 +108,13 @@ fn why() -> Why {
 fn question_and_answer() {
     insta::assert_snapshot!(dump(&Question::Why { task: "b".to_owned() }));
     insta::assert_snapshot!(dump(&Answer::Why(why())));
+}
+
+#[test]
+fn what_waits_of_a_run() {
+    let waiting = Waiting { queued: 1, ready: 70_000, backoff: 0 };
+    let answer = Answer::Waiting([("echo".to_owned(), waiting)].into());
+    insta::assert_snapshot!([dump(&Question::Waiting), dump(&answer)].join("\n"));
 }
 
 fn offer() -> Offer {
@@ -316,6 +324,36 @@ fn verdict_of_a_failure_sealed_by_a_coordinator() {
 }
 
 #[test]
+fn dead_letter() {
+    insta::assert_snapshot!(dump(&DeadLetter {
+        queue: "letters".to_owned(),
+        sequence: Sequence(7),
+        id: "first".to_owned(),
+        key: "anna".to_owned(),
+        sent: Timestamp(1_700_000_000_000),
+        died: Timestamp(1_700_000_009_000),
+        run: Some(RunId::from_parts(Timestamp(1_700_000_000_000), [7; 10])),
+        attempts: 3,
+        error: "exit code 1".to_owned(),
+        body: b"{}".as_slice().into(),
+    }));
+}
+
+#[test]
+fn job_record() {
+    let run = RunId::from_parts(Timestamp(1_700_000_000_000), [7; 10]);
+    let at = Timestamp(1_700_000_000_000);
+    let begun = TickRun { run, tick: at, began: at };
+    let messages = vec![Sequence(3), Sequence(9)];
+    insta::assert_snapshot!(dump(&JobRecord {
+        under_way: Some(UnderWay { begun, messages }),
+        taken: Some(Sequence(9)),
+        runs: 4,
+        ..JobRecord::default()
+    }));
+}
+
+#[test]
 fn catalogue() {
     let policy = JobPolicy {
         queue: "http".to_owned(),
@@ -323,13 +361,46 @@ fn catalogue() {
         retries: 2,
         retry_delay_seconds: Some(30),
         timeout_seconds: 60,
+        needs_credentials: true,
         schedule: Some(Schedule::Cron { fields: "0 */5 * * * *".to_owned() }),
         enabled: false,
         jitter_seconds: 5,
         misfire: Misfire::CatchUp,
         priority: Priority::Critical,
+        drains: Some(Drain {
+            queue: "letters".to_owned(),
+            batch_size: 25,
+            preserve_order: true,
+            dead_letter: false,
+        }),
         dependencies: vec!["echo".to_owned()],
     };
     let jobs = [("echo".to_owned(), JobPolicy::default()), ("http".to_owned(), policy)];
     insta::assert_snapshot!(dump(&Catalogue(jobs.into())));
+}
+
+#[test]
+fn what_is_counted_of_a_job() {
+    let tally = Tally {
+        ok: 1,
+        skipped: 2,
+        failed: 3,
+        timed_out: 4,
+        lost: 5,
+        cancelled: 6,
+        handed_back: 7,
+        retried: 8,
+        dead_letters: 9,
+        timed: 10,
+        total_ms: 300_000,
+        min_ms: 11,
+        max_ms: 70_000,
+    };
+    insta::assert_snapshot!(dump(&JobStats {
+        total: tally,
+        recent: vec![Slot { number: 5_984_145, tally }],
+        last_execution: Some(Timestamp(1_795_243_590_123)),
+        last_success: None,
+        last_failure: Some(Timestamp(1_795_243_590_123)),
+    }));
 }
