@@ -394,7 +394,9 @@ async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
     let (run, _) = begin(bus, "q", None).await;
     never("an end before its time", bus.ended(run)).await;
     let end = end(run);
-    soon("end", bus.end(end.clone())).await;
+    assert_eq!(soon("end", bus.end(end.clone())).await, Recorded::Stored);
+    let other = End { last_key: "b/last.json".to_owned(), ..end.clone() };
+    assert_eq!(soon("end again", bus.end(other)).await, Recorded::Refused);
     assert_eq!(soon("ended", bus.ended(run)).await, end);
     assert_eq!(soon("ended, asked late", bus.ended(run)).await, end);
 }

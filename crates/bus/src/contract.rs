@@ -65,7 +65,7 @@ pub struct Owned {
     pub first: bool,
 }
 
-/// What became of a verdict, or of what a model said.
+/// What became of a verdict, of what a model said, or of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// It is the first for its attempt or its run, and so the truth.
@@ -189,7 +189,8 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// What the streams' clock shows, as well as this side knows it.
     fn now(&self) -> Timestamp;
 
-    /// Makes sure the queues exist, each with the most attempts that may run from it at once.
+    /// Makes sure the queues exist, each with the most attempts that may run from it at once: what people
+    /// set of its job while the fleet runs, or else what is given here.
     fn declare(
         &self,
         queues: &BTreeMap<String, Option<u32>>,
@@ -323,7 +324,7 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Insights>, Error>> + Send;
 
     /// Stores the end of a run, create-only, and forgets its offers and verdicts.
-    fn end(&self, end: End) -> impl Future<Output = Result<(), Error>> + Send;
+    fn end(&self, end: End) -> impl Future<Output = Result<Recorded, Error>> + Send;
 
     /// The end of a run, if it has one.
     fn end_of(&self, run: RunId) -> impl Future<Output = Result<Option<End>, Error>> + Send;

@@ -29,6 +29,12 @@ impl Lease {
         Self { since, ..self }
     }
 
+    /// The one of both that is over first.
+    #[must_use]
+    pub fn sooner(self, other: Self) -> Self {
+        if other.end() < self.end() { other } else { self }
+    }
+
     /// When whoever holds it lets go: a tenth before another may have it.
     #[must_use]
     pub fn end(&self) -> Instant {
@@ -118,6 +124,16 @@ mod tests {
         fn drop(&mut self) {
             self.0.store(true, Ordering::SeqCst);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_leases_the_one_that_ends_first_counts() {
+        let early = Lease::new(LEASE);
+        sleep(Duration::from_secs(4)).await;
+        let late = Lease::new(LEASE);
+        let short = Lease::new(LEASE / 5);
+        assert_eq!((late.sooner(early), early.sooner(late)), (early, early));
+        assert_eq!((early.sooner(short), short.sooner(early)), (short, short));
     }
 
     #[tokio::test(start_paused = true)]

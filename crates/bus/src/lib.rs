@@ -1,8 +1,10 @@
 //! How messages travel: the Bus trait, the two roads, and the suite both pass.
 
+pub mod books;
 mod contract;
 pub mod lease;
 pub mod local;
+pub mod messages;
 pub mod nats;
 mod starved;
 pub mod task;

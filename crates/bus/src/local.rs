@@ -381,16 +381,16 @@ impl Bus for LocalBus {
         Ok(self.shared.state().runs.get(&run).and_then(|running| running.end.borrow().clone()))
     }
 
-    async fn end(&self, end: End) -> Result<(), Error> {
+    async fn end(&self, end: End) -> Result<Recorded, Error> {
         let mut state = self.shared.state();
         let running = state.runs.get_mut(&end.run).ok_or(Error::UnknownRun(end.run))?;
         running.log = None;
-        running.end.send_if_modified(|slot| {
+        let first = running.end.send_if_modified(|slot| {
             let first = slot.is_none();
             slot.get_or_insert(end);
             first
         });
-        Ok(())
+        Ok(if first { Recorded::Stored } else { Recorded::Refused })
     }
 
     async fn ended(&self, run: RunId) -> Result<End, Error> {

@@ -14,6 +14,7 @@ mod direct;
 mod durability;
 mod follow;
 mod memory;
+mod messages;
 mod offers;
 mod pace;
 mod publish;
@@ -163,8 +164,10 @@ impl Bus for NatsBus {
     }
 
     async fn declare(&self, queues: &BTreeMap<String, Option<u32>>) -> Result<(), Error> {
+        let set = self.set_limits().await?;
         for (queue, limit) in queues {
-            self.declare_queue(queue, *limit).await?;
+            let limit = limit.map(|declared| set.get(queue).copied().unwrap_or(declared));
+            self.declare_queue(queue, limit).await?;
         }
         Ok(())
     }
@@ -279,7 +282,7 @@ impl Bus for NatsBus {
         self.stored_insights(run).await
     }
 
-    async fn end(&self, end: End) -> Result<(), Error> {
+    async fn end(&self, end: End) -> Result<Recorded, Error> {
         self.store_end(&end).await
     }
 

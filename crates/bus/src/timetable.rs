@@ -9,11 +9,11 @@ use crate::Error;
 
 /// A record and its position: the one that a replacement must find.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct Kept<T> {
     /// 0 when there was none.
     pub position: Sequence,
     /// The record; a new one when there was none.
-    pub record: JobRecord,
+    pub record: T,
 }
 
 /// A tick under lease. Dropping it without a word hands it to another when the lease is over.
@@ -42,7 +42,7 @@ pub trait Timetable: Clone + Debug + Send + Sync + 'static {
     type Ticks: Ticks;
 
     /// Has ticks of `job` made by `schedule` from now on, or none. One that is as it must be goes on
-    /// in its rhythm.
+    /// in its rhythm. False when another changed it at the same moment: to be asked again.
     ///
     /// # Errors
     /// [`Error::Refused`] when the road cannot make ticks so.
@@ -50,13 +50,21 @@ pub trait Timetable: Clone + Debug + Send + Sync + 'static {
         &self,
         job: &str,
         schedule: Option<&Schedule>,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Makes the schedule of `job` anew if it is gone. What is there stays as it is: another may have
+    /// changed it since, and for good reason.
+    fn mend_schedule(
+        &self,
+        job: &str,
+        schedule: &Schedule,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Ticks, from now on.
     fn ticks(&self) -> impl Future<Output = Result<Self::Ticks, Error>> + Send;
 
     /// The record of a job.
-    fn job_record(&self, job: &str) -> impl Future<Output = Result<Kept, Error>> + Send;
+    fn job_record(&self, job: &str) -> impl Future<Output = Result<Kept<JobRecord>, Error>> + Send;
 
     /// The records of all jobs that have one, by name.
     fn job_records(&self) -> impl Future<Output = Result<Vec<(String, JobRecord)>, Error>> + Send;
@@ -65,6 +73,6 @@ pub trait Timetable: Clone + Debug + Send + Sync + 'static {
     fn replace_job_record(
         &self,
         job: &str,
-        kept: &Kept,
+        kept: &Kept<JobRecord>,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 }

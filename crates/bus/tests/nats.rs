@@ -46,8 +46,8 @@ async fn the_road_over_three_servers_keeps_the_contract() {
     conformance::exercise(async || {
         // A fresh road is one without its streams; to start other servers would take longer.
         if made.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            let streams = ["ALT", "TASKS", "RUN", "SEATS", "MEMORY", "JOBS", "SCHEDULES"];
-            for stream in streams.into_iter().chain(["QUARANTINE", "KV_runs"]) {
+            let streams = ["ALT", "TASKS", "RUN", "SEATS", "HELD", "MEMORY", "JOBS", "SCHEDULES"];
+            for stream in streams.into_iter().chain(["QUEUES", "DEAD", "QUARANTINE", "KV_runs"]) {
                 let at = format!("$JS.API.STREAM.DELETE.{stream}");
                 let said = client.request(at, "".into()).await.unwrap();
                 assert!(said.payload.ends_with(b"\"success\":true}"), "{said:?}");
@@ -107,9 +107,9 @@ async fn what_was_made_is_as_its_files_say() {
     for part in &parts {
         assert_eq!(part.found, Found::Same, "{}", part.name);
     }
-    assert_eq!(parts.len(), 9 + 4 + 4 + 1);
+    assert_eq!(parts.len(), 12 + 4 + 4 + 1);
     // Asked for more copies than there are, it says so and leaves them as they are.
     let streams = bus.provision(true, Some(3)).await.unwrap();
     let fewer = streams.iter().filter(|part| matches!(part.found, Found::Different { .. }));
-    assert_eq!(fewer.count(), 9, "{streams:?}");
+    assert_eq!(fewer.count(), 12, "{streams:?}");
 }

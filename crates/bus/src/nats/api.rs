@@ -2,6 +2,7 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use protocol::Sequence;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -96,10 +97,22 @@ impl Connection {
     pub(super) async fn create(
         &self,
         subject: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<bool, Error> {
+        self.replace(subject, Sequence(0), headers, body).await
+    }
+
+    /// Publishes if the last message of the subject is the one at `position`, 0 for none; `false`
+    /// when it is another.
+    pub(super) async fn replace(
+        &self,
+        subject: &str,
+        position: Sequence,
         mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<bool, Error> {
-        headers.insert(EXPECTED_SEQUENCE, "0");
+        headers.insert(EXPECTED_SEQUENCE, position.0.to_string());
         match self.publish(subject, headers, body).await? {
             Ok(_) => Ok(true),
             Err(fault) if fault.is_conflict() => Ok(false),

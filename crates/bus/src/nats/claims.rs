@@ -151,6 +151,8 @@ impl NatsClaim {
         let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
         let deliveries = Delivery::parse(reply).map_or(1, |delivery| delivery.count);
         let server = if deliveries > 1 { connection.server() } else { String::new() };
+        // The seat may have been in hand for a while.
+        let lease = seat.as_ref().map_or(lease, |seat| lease.sooner(seat.lease()));
         let seat = tokio::sync::Mutex::new(seat);
         let held = Held::new(connection, message, lease);
         Self { held, offer, deliveries, server, seat, seat_wait }

@@ -90,6 +90,15 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
 }
 
+/// A start of the server, as this process sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The short name of the running server: [`Connection::server`].
+    pub(crate) server: String,
+    /// When this process saw it first: what is asked later is not answered by an earlier one.
+    pub(crate) seen: Instant,
+}
+
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Counts the connections made: what was outstanding on an earlier one is lost.
@@ -97,6 +106,8 @@ pub(super) struct Shared {
     /// What the server's clock showed, and when. Counted on from there by a clock that nobody sets:
     /// that of this machine may jump by an hour, and every retry would wait as long.
     clock: Mutex<(Timestamp, Instant)>,
+    /// The last start of the server that was seen.
+    start: Mutex<Start>,
     /// The server's clock less ours when we last looked, milliseconds.
     offset: AtomicI64,
     /// Whether a refusal is expected now, and no fault.
@@ -111,6 +122,7 @@ impl Connection {
         let shared = Arc::new(Shared {
             generation: watch::Sender::new(0),
             clock: Mutex::new((Timestamp(0), Instant::now())),
+            start: Mutex::new(Start { server: String::new(), seen: Instant::now() }),
             offset: AtomicI64::new(0),
             quiet: AtomicBool::new(false),
             denials: watch::Sender::default(),
@@ -129,7 +141,9 @@ impl Connection {
             )));
         }
         info!(server = info.server_name, version = info.version, "connected");
-        Ok(Self { client, shared })
+        let connection = Self { client, shared };
+        connection.start();
+        Ok(connection)
     }
 
     /// Changes whenever a connection was made anew.
@@ -153,6 +167,16 @@ impl Connection {
         // The end: a server's id is a public key, and keys of one kind begin alike.
         let start = info.server_id.len().saturating_sub(SERVER_CHARS);
         info.server_id.get(start..).unwrap_or_default().to_owned()
+    }
+
+    /// The start of the server that this process is connected to, or was last.
+    pub(crate) fn start(&self) -> Start {
+        let mut last = self.shared.start.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = self.server();
+        if last.server != server {
+            *last = Start { server, seen: Instant::now() };
+        }
+        last.clone()
     }
 
     /// How many connections were made so far, as the reader of messages counts them.

@@ -15,14 +15,17 @@ use super::submissions::RANKS;
 use crate::Error;
 
 /// Each stream's file: the body of a request to create it.
-const STREAMS: [(&str, &str); 9] = [
+const STREAMS: [(&str, &str); 12] = [
     ("ALT", include_str!("../../../../nats/streams/ALT.json")),
     ("TASKS", include_str!("../../../../nats/streams/TASKS.json")),
     ("RUN", include_str!("../../../../nats/streams/RUN.json")),
     ("SEATS", include_str!("../../../../nats/streams/SEATS.json")),
+    ("HELD", include_str!("../../../../nats/streams/HELD.json")),
     ("MEMORY", include_str!("../../../../nats/streams/MEMORY.json")),
     ("JOBS", include_str!("../../../../nats/streams/JOBS.json")),
     ("SCHEDULES", include_str!("../../../../nats/streams/SCHEDULES.json")),
+    ("QUEUES", include_str!("../../../../nats/streams/QUEUES.json")),
+    ("DEAD", include_str!("../../../../nats/streams/DEAD.json")),
     ("QUARANTINE", include_str!("../../../../nats/streams/QUARANTINE.json")),
     ("KV_runs", include_str!("../../../../nats/streams/KV_runs.json")),
 ];

@@ -7,6 +7,7 @@
 //! back at once. A queue with a limit needs a seat first: a message of its own, under lease.
 
 mod doubt;
+mod holds;
 mod pulls;
 mod seats;
 
@@ -112,8 +113,8 @@ impl Desk {
             .map(|(limited, place)| (limited.consumer.clone(), Place::Seats(place)));
         let places = from_sources.chain(from_seats).collect();
         let clerk = Clerk {
+            seats: Seats::new(connection.clone(), limited, inbox.clone(), returned),
             pulls: Pulls::new(connection.clone(), inbox),
-            seats: Seats::new(connection.clone(), limited, returned),
             connection,
             sources,
             hot: Vec::new(),
@@ -181,7 +182,11 @@ impl Clerk {
             tokio::select! {
                 // What comes by the clock first; no more comes of the rest than was asked for.
                 biased;
-                Ok(()) = generations.changed() => self.pulls.forget_all(),
+                Ok(()) = generations.changed() => {
+                    self.pulls.forget_all();
+                    // Seats wait from when a server is first seen: the sooner, the better.
+                    self.connection.start();
+                }
                 _ = look.tick() => {
                     self.pulls.forget_overdue();
                     self.seats.keep();

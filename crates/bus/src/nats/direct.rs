@@ -149,6 +149,16 @@ impl Connection {
         Ok(found)
     }
 
+    /// The last message of `subject` as the leader of its stream has it, where one replaces another:
+    /// what is decided by it must not lag.
+    pub(super) async fn newest(&self, stream: &str, subject: &str) -> Result<Option<Found>, Error> {
+        if self.is_clustered() {
+            self.of_leader(stream, &json!({ "last_by_subj": subject })).await
+        } else {
+            self.last(stream, subject).await
+        }
+    }
+
     /// The last message of `subject`, if there is one; a newer one may be there.
     pub(super) async fn last(&self, stream: &str, subject: &str) -> Result<Option<Found>, Error> {
         let at = format!("$JS.API.DIRECT.GET.{stream}.{subject}");
@@ -231,8 +241,45 @@ impl Connection {
         pattern: &str,
         from: Sequence,
     ) -> Result<Vec<Found>, Error> {
-        let asked = json!({ "batch": PAGE, "seq": from.0.max(1), "next_by_subj": pattern });
+        self.first(stream, pattern, from, PAGE).await
+    }
+
+    /// The same, at most `most` of them.
+    pub(super) async fn first(
+        &self,
+        stream: &str,
+        pattern: &str,
+        from: Sequence,
+        most: usize,
+    ) -> Result<Vec<Found>, Error> {
+        let asked = json!({ "batch": most, "seq": from.0.max(1), "next_by_subj": pattern });
         Ok(self.page(stream, &asked).await?.found)
+    }
+
+    /// The message at a place, as the leader of the stream has it in a cluster.
+    pub(super) async fn at(
+        &self,
+        stream: &str,
+        sequence: Sequence,
+    ) -> Result<Option<Found>, Error> {
+        if self.is_clustered() {
+            return self.of_leader(stream, &json!({ "seq": sequence.0 })).await;
+        }
+        let found = self.first(stream, ">", sequence, 1).await?;
+        Ok(found.into_iter().find(|found| found.sequence == sequence))
+    }
+
+    /// Deletes the message at a place; one that is gone already is no error.
+    pub(super) async fn delete(&self, stream: &str, sequence: Sequence) -> Result<(), Error> {
+        #[derive(Deserialize)]
+        struct Deleted {}
+        let at = format!("STREAM.MSG.DELETE.{stream}");
+        let asked = json!({ "seq": sequence.0, "no_erase": true });
+        match self.api::<Deleted>(&at, &asked).await? {
+            Ok(Deleted {}) => Ok(()),
+            Err(fault) if fault.is_missing() => Ok(()),
+            Err(fault) => Err(fault.into_error(&at)),
+        }
     }
 
     async fn page(&self, stream: &str, asked: &Value) -> Result<Page, Error> {

@@ -3,7 +3,6 @@
 use alt::Json;
 use async_nats::HeaderMap;
 use protocol::{codec, subject};
-use serde_json::json;
 
 use super::NatsBus;
 use crate::Error;
@@ -12,13 +11,8 @@ const STREAM: &str = "MEMORY";
 
 impl NatsBus {
     pub(super) async fn remembered(&self, job: &str, key: &str) -> Result<Option<Json>, Error> {
-        let at = subject::memory(job, key);
-        // What was posted a moment ago must not be posted again, and another copy may lag.
-        let found = if self.connection.is_clustered() {
-            self.connection.of_leader(STREAM, &json!({ "last_by_subj": at })).await?
-        } else {
-            self.connection.last(STREAM, &at).await?
-        };
+        // What was posted a moment ago must not be posted again.
+        let found = self.connection.newest(STREAM, &subject::memory(job, key)).await?;
         found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
     }
 

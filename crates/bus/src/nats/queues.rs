@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
 use protocol::planted::{Bug, is_planted};
-use protocol::{Failure, Offer, Outcome, Sequence, Verdict, codec, subject};
+use protocol::{Failure, Offer, Outcome, Sequence, Verdict, codec, own_queue, subject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tracing::info;
 
 use super::NatsBus;
-use super::claims::NatsClaim;
+use super::claims::{NatsClaim, SERVER};
 use super::definition;
 use super::desk::{Desk, Limited, Source, Taken};
 use super::submissions::RANKS;
 use crate::Error;
+use crate::timetable::Timetable;
 
 #[derive(Debug, Deserialize)]
 struct ConsumerInfo {
@@ -29,6 +30,16 @@ struct ConsumerConfig {
 }
 
 impl NatsBus {
+    /// The limits that people set while the fleet runs, by queue. They go before what jobs declare,
+    /// whoever declares it: else a role that starts would take them back.
+    pub(super) async fn set_limits(&self) -> Result<BTreeMap<String, u32>, Error> {
+        let records = self.job_records().await?;
+        let set = records.into_iter().filter_map(|(job, record)| {
+            record.set.max_concurrent.map(|limit| (own_queue(&job), limit))
+        });
+        Ok(set.collect())
+    }
+
     /// Makes sure that a queue has its consumers and, if it is limited, so many seats.
     pub(super) async fn declare_queue(&self, queue: &str, limit: Option<u32>) -> Result<(), Error> {
         if !subject::is_queue(queue) {
@@ -113,23 +124,20 @@ impl NatsBus {
         let there = self.connection.all("SEATS", &subject::seat_of_any(queue), Sequence(1)).await?;
         let numbered = there.iter().filter_map(|seat| {
             let number: u32 = seat.subject.rsplit('.').next()?.parse().ok()?;
-            Some((number, seat.sequence.0))
+            Some((number, seat.sequence))
         });
-        let there: BTreeMap<u32, u64> = numbered.collect();
+        let there: BTreeMap<u32, Sequence> = numbered.collect();
         for number in 0..limit {
             if !there.contains_key(&number) {
                 let to = subject::seat(queue, number);
-                self.connection.create(&to, HeaderMap::new(), "".into()).await?;
+                // A server that was there before the seat has handed it out to nobody else.
+                let mut headers = HeaderMap::new();
+                headers.insert(SERVER, self.connection.server());
+                self.connection.create(&to, headers, "".into()).await?;
             }
         }
         for (_, sequence) in there.iter().filter(|(number, _)| **number >= limit) {
-            let at = "STREAM.MSG.DELETE.SEATS";
-            let gone = self.connection.api::<Value>(at, &json!({ "seq": sequence })).await?;
-            if let Err(fault) = gone
-                && !fault.is_missing()
-            {
-                return Err(fault.into_error(at));
-            }
+            self.connection.delete("SEATS", *sequence).await?;
         }
         Ok(())
     }

@@ -12,7 +12,6 @@ use protocol::{
     AttemptKey, Cancellation, End, Failure, Insights, Outcome, RunId, RunRecord, Sequence, Stored,
     Verdict, codec, subject,
 };
-use serde_json::json;
 use tracing::warn;
 
 use super::NatsBus;
@@ -99,11 +98,7 @@ impl NatsBus {
     pub(super) async fn stored_record(&self, run: RunId) -> Result<Option<RunRecord>, Error> {
         let key = subject::record(run);
         // The last word on a run that has just ended; many may lie at its key, one after another.
-        let found = if self.connection.is_clustered() {
-            self.connection.of_leader("KV_runs", &json!({ "last_by_subj": key })).await?
-        } else {
-            self.connection.last("KV_runs", &key).await?
-        };
+        let found = self.connection.newest("KV_runs", &key).await?;
         found.map(|found| codec::decode(&found.body).map_err(Error::from)).transpose()
     }
 
@@ -125,7 +120,7 @@ impl NatsBus {
         let to = subject::insights(insights.run);
         let body = codec::encode(insights)?;
         let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
-        Ok(if first { Recorded::Stored } else { Recorded::Refused })
+        Ok(recorded(first))
     }
 
     /// Who hears that there are none asks a model, so it is certain.
@@ -135,7 +130,7 @@ impl NatsBus {
     }
 
     /// Stores the end, then forgets what nobody needs any more. May be done again at any point.
-    pub(super) async fn store_end(&self, end: &End) -> Result<(), Error> {
+    pub(super) async fn store_end(&self, end: &End) -> Result<Recorded, Error> {
         let body = codec::encode(end)?;
         let to = subject::end(end.run);
         let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
@@ -148,7 +143,7 @@ impl NatsBus {
         if first {
             self.tell(end.run, "run.ended", end).await;
         }
-        Ok(())
+        Ok(recorded(first))
     }
 
     /// The end of a run. Who hears that there is none conducts the run, so it is certain.
@@ -187,6 +182,10 @@ impl NatsBus {
             is_heard = tokio::time::timeout(LOOK, heard.next()).await.is_ok();
         }
     }
+}
+
+const fn recorded(first: bool) -> Recorded {
+    if first { Recorded::Stored } else { Recorded::Refused }
 }
 
 fn end_in(found: Option<Found>) -> Result<Option<End>, Error> {

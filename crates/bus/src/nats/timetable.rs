@@ -1,24 +1,26 @@
-//! Ticks by the server's message schedules (ADR-51), and the records of jobs.
+//! Ticks by the server's message schedules (ADR-51), the records of jobs, and what was counted of them.
 //!
 //! A schedule is a message that the server says again at its times under another subject of the same
 //! stream. Only the last tick of a job that nobody took is kept, so an outage leaves no burst.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use futures::StreamExt;
-use protocol::{JobRecord, Schedule, Sequence, Timestamp, codec, subject};
+use protocol::{JobRecord, JobStats, Schedule, Sequence, Timestamp, codec, subject};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use super::api::EXPECTED_SEQUENCE;
 use super::connect::{Connection, unanswered};
-use super::direct::Found;
 use super::submissions::delivery;
 use super::{NatsBus, Subscriber};
 use crate::Error;
+use crate::books::Books;
 use crate::timetable::{Kept, Tick, Ticks, Timetable};
 
 const SCHEDULES: &str = "SCHEDULES";
@@ -58,17 +60,6 @@ impl Tick for NatsTick {
         };
         let acked = self.connection.client.request(reply.clone(), Bytes::from_static(b"+ACK"));
         acked.await.map(drop).map_err(|error| unanswered(&reply, error))
-    }
-}
-
-impl NatsBus {
-    /// The last message at `at` as the leader has it: what is decided by it must not lag.
-    async fn newest(&self, stream: &str, at: &str) -> Result<Option<Found>, Error> {
-        if self.connection.is_clustered() {
-            self.connection.of_leader(stream, &json!({ "last_by_subj": at })).await
-        } else {
-            self.connection.last(stream, at).await
-        }
     }
 }
 
@@ -128,32 +119,81 @@ impl Ticks for NatsTicks {
     }
 }
 
+impl NatsBus {
+    /// Replaces the schedule of a job that lies at `position`, 0 for none; whether it was there.
+    async fn put_schedule(
+        &self,
+        job: &str,
+        schedule: &Schedule,
+        position: Sequence,
+    ) -> Result<bool, Error> {
+        let text = schedule.to_string();
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Schedule", text.as_str());
+        headers.insert("Nats-Schedule-Target", subject::tick(job).as_str());
+        self.connection.replace(&subject::schedule(job), position, headers, text.into()).await
+    }
+
+    /// The record at a subject of the stream JOBS.
+    async fn kept<T: Default + DeserializeOwned>(&self, at: &str) -> Result<Kept<T>, Error> {
+        let Some(found) = self.connection.newest(JOBS, at).await? else {
+            return Ok(Kept { position: Sequence(0), record: T::default() });
+        };
+        // One that cannot be read may be a newer program's, and holds what is nowhere else.
+        let record = codec::decode(&found.body)?;
+        Ok(Kept { position: found.sequence, record })
+    }
+
+    /// All records at subjects of a pattern, each with the job that its subject names.
+    async fn all_kept<T: DeserializeOwned>(
+        &self,
+        pattern: &str,
+        job: fn(&str) -> Option<String>,
+    ) -> Result<Vec<(String, T)>, Error> {
+        let found = self.connection.all(JOBS, pattern, Sequence(1)).await?;
+        // One that is replaced meanwhile comes twice; the last one stands.
+        let mut records = BTreeMap::new();
+        for one in found {
+            match (job(&one.subject), codec::decode(&one.body)) {
+                (Some(job), Ok(record)) => drop(records.insert(job, record)),
+                // One that cannot be read hides no other.
+                _ => warn!(subject = one.subject, "no record of a job"),
+            }
+        }
+        Ok(records.into_iter().collect())
+    }
+
+    async fn replace_kept<T: Serialize + Sync>(
+        &self,
+        at: &str,
+        kept: &Kept<T>,
+    ) -> Result<bool, Error> {
+        let body = codec::encode(&kept.record)?;
+        self.connection.replace(at, kept.position, HeaderMap::new(), body.into()).await
+    }
+}
+
 impl Timetable for NatsBus {
     type Ticks = NatsTicks;
 
-    async fn schedule(&self, job: &str, schedule: Option<&Schedule>) -> Result<(), Error> {
+    async fn schedule(&self, job: &str, schedule: Option<&Schedule>) -> Result<bool, Error> {
         let at = subject::schedule(job);
-        let there = self.newest(SCHEDULES, &at).await?;
-        let Some(schedule) = schedule.map(ToString::to_string) else {
-            return match there {
-                Some(_) => self.purge(SCHEDULES, &at).await,
-                None => Ok(()),
-            };
+        let there = self.connection.newest(SCHEDULES, &at).await?;
+        let Some(schedule) = schedule else {
+            if there.is_some() {
+                self.purge(SCHEDULES, &at).await?;
+            }
+            return Ok(true);
         };
-        if there.as_ref().is_some_and(|there| there.body == schedule.as_bytes()) {
-            return Ok(());
+        if there.as_ref().is_some_and(|there| there.body == schedule.to_string().as_bytes()) {
+            return Ok(true);
         }
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Schedule", schedule.as_str());
-        headers.insert("Nats-Schedule-Target", subject::tick(job).as_str());
-        let position = there.map_or(0, |there| there.sequence.0);
-        headers.insert(EXPECTED_SEQUENCE, position.to_string());
-        match self.connection.publish(&at, headers, schedule.into()).await? {
-            Ok(_) => Ok(()),
-            // Another coordinator was first, with the same or for the next round to compare.
-            Err(fault) if fault.is_conflict() => Ok(()),
-            Err(fault) => Err(fault.into_error(&at)),
-        }
+        let position = there.map_or(Sequence(0), |there| there.sequence);
+        self.put_schedule(job, schedule, position).await
+    }
+
+    async fn mend_schedule(&self, job: &str, schedule: &Schedule) -> Result<(), Error> {
+        self.put_schedule(job, schedule, Sequence(0)).await.map(drop)
     }
 
     async fn ticks(&self) -> Result<NatsTicks, Error> {
@@ -164,41 +204,29 @@ impl Timetable for NatsBus {
         Ok(NatsTicks { connection, inbox, arriving, asked: None })
     }
 
-    async fn job_record(&self, job: &str) -> Result<Kept, Error> {
-        let at = subject::job_record(job);
-        let Some(found) = self.newest(JOBS, &at).await? else {
-            return Ok(Kept { position: Sequence(0), record: JobRecord::default() });
-        };
-        let record = codec::decode(&found.body).unwrap_or_else(|error| {
-            warn!(subject = at, %error, "a job record that cannot be read is begun anew");
-            JobRecord::default()
-        });
-        Ok(Kept { position: found.sequence, record })
+    async fn job_record(&self, job: &str) -> Result<Kept<JobRecord>, Error> {
+        self.kept(&subject::job_record(job)).await
     }
 
     async fn job_records(&self) -> Result<Vec<(String, JobRecord)>, Error> {
-        let found = self.connection.all(JOBS, "job.*", Sequence(1)).await?;
-        let mut records: Vec<(String, JobRecord)> = Vec::with_capacity(found.len());
-        for one in found {
-            match (subject::recorded_job(&one.subject), codec::decode(&one.body)) {
-                (Some(job), Ok(record)) => records.push((job, record)),
-                // One that cannot be read hides no other.
-                _ => warn!(subject = one.subject, "no job record"),
-            }
-        }
-        records.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(records)
+        self.all_kept("job.*", subject::recorded_job).await
     }
 
-    async fn replace_job_record(&self, job: &str, kept: &Kept) -> Result<bool, Error> {
-        let at = subject::job_record(job);
-        let mut headers = HeaderMap::new();
-        headers.insert(EXPECTED_SEQUENCE, kept.position.0.to_string());
-        let body = codec::encode(&kept.record)?;
-        match self.connection.publish(&at, headers, body.into()).await? {
-            Ok(_) => Ok(true),
-            Err(fault) if fault.is_conflict() => Ok(false),
-            Err(fault) => Err(fault.into_error(&at)),
-        }
+    async fn replace_job_record(&self, job: &str, kept: &Kept<JobRecord>) -> Result<bool, Error> {
+        self.replace_kept(&subject::job_record(job), kept).await
+    }
+}
+
+impl Books for NatsBus {
+    async fn job_stats(&self, job: &str) -> Result<Kept<JobStats>, Error> {
+        self.kept(&subject::job_stats(job)).await
+    }
+
+    async fn all_job_stats(&self) -> Result<Vec<(String, JobStats)>, Error> {
+        self.all_kept("stats.*", subject::counted_job).await
+    }
+
+    async fn replace_job_stats(&self, job: &str, kept: &Kept<JobStats>) -> Result<bool, Error> {
+        self.replace_kept(&subject::job_stats(job), kept).await
     }
 }

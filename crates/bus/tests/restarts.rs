@@ -1,0 +1,144 @@
+//! A server that is killed forgets who sits where; who sits there stays, and nobody beside them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use alt::{Json, Mode, Priority, TaskIndex};
+use bus::nats::Settings;
+use bus::{Bus, Claim, NatsBus, lease};
+use protocol::{Attempt, Offer, RunId};
+use tests::servers::NatsServer;
+use tokio::time::{Instant, timeout};
+
+const LEASE: Duration = Duration::from_secs(2);
+
+/// How often a server is killed.
+const ROUNDS: u32 = 5;
+
+/// Longer than anything takes that is to come.
+const LONG: Duration = Duration::from_secs(30);
+
+fn queues() -> [String; 1] {
+    ["q".to_owned()]
+}
+
+/// A queue with one seat and so many offers, and two workers.
+async fn queue(server: &NatsServer, offers: u32) -> [NatsBus; 2] {
+    let settings = Settings::new(server.url(), LEASE);
+    let first = limited(&settings, 1, offers).await;
+    [first, NatsBus::connect(&settings).await.unwrap()]
+}
+
+/// A queue with so many seats and offers, and one worker.
+async fn limited(settings: &Settings, seats: u32, offers: u32) -> NatsBus {
+    NatsBus::open(settings).await.unwrap().provision(true, None).await.unwrap();
+    let first = NatsBus::connect(settings).await.unwrap();
+    first.declare(&BTreeMap::from([("q".to_owned(), Some(seats))])).await.unwrap();
+    let run = RunId::new();
+    let epoch = first.own(run).await.unwrap().epoch;
+    let offer = |task| Offer {
+        run,
+        task: TaskIndex(task),
+        attempt: Attempt::FIRST,
+        epoch,
+        queue: "q".to_owned(),
+        priority: Priority::Medium,
+        id: format!("task {task}"),
+        job: "echo".to_owned(),
+        parameters: Json::from_text("{}").ok(),
+        timeout_ms: None,
+        inputs: Vec::new(),
+        dependencies: 0,
+        mode: Mode::Normal,
+        persona: None,
+        perturbation: None,
+        again: false,
+    };
+    first.dispatch(epoch, (0..offers).map(offer).collect()).await.unwrap();
+    first
+}
+
+async fn take(bus: &NatsBus) -> impl Claim + use<> {
+    timeout(LONG, bus.claim(&queues())).await.unwrap().unwrap()
+}
+
+/// Works under a claim for so many leases, with its heartbeats; whether it was kept.
+async fn work(claim: &impl Claim, leases: u32) -> bool {
+    let time = tokio::time::sleep(LEASE * leases);
+    lease::keep(claim.lease(), || claim.extend(), time).await.is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sits_there_stays_and_nobody_sits_beside() {
+    let mut server = NatsServer::start();
+    let [mut holder, mut other] = queue(&server, 2 * ROUNDS).await;
+    for round in 0..ROUNDS {
+        let held = take(&holder).await;
+        server.kill();
+        server.restart();
+        let queues = queues();
+        let beside = other.claim(&queues);
+        tokio::select! {
+            biased;
+            claim = beside => panic!("round {round}: two in one seat: {:?}", claim.unwrap().offer()),
+            kept = work(&held, 2) => assert!(kept, "round {round}: a holder lost its seat"),
+        }
+        held.ack().await.unwrap();
+        // Whoever sat there is gone: the other is next.
+        let next = take(&other).await;
+        next.ack().await.unwrap();
+        std::mem::swap(&mut holder, &mut other);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_whose_holder_died_with_the_server_is_used_again() {
+    let mut server = NatsServer::start();
+    let [holder, other] = queue(&server, 2).await;
+    // Gone without a word, as a process that is killed.
+    std::mem::forget(take(&holder).await);
+    drop(holder);
+    server.kill();
+    server.restart();
+    take(&other).await.ack().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_is_kept_through_one_restart_after_the_other() {
+    let mut server = NatsServer::start();
+    let [holder, other] = queue(&server, 2).await;
+    let held = take(&holder).await;
+    let queues = queues();
+    let beside = other.claim(&queues);
+    tokio::pin!(beside);
+    for round in 0..ROUNDS {
+        server.kill();
+        server.restart();
+        tokio::select! {
+            biased;
+            claim = &mut beside => panic!("round {round}: two in one seat: {:?}", claim.unwrap().offer()),
+            kept = work(&held, 1) => assert!(kept, "round {round}: a holder lost its seat"),
+        }
+    }
+    assert!(work(&held, 2).await);
+    held.ack().await.unwrap();
+    let next = timeout(LONG, beside).await.unwrap().unwrap();
+    next.ack().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_long_after_a_restart_does_not_wait() {
+    let mut server = NatsServer::start();
+    // So long that nothing else takes as long.
+    let settings = Settings::new(server.url(), LEASE * 4);
+    let first = limited(&settings, 2, 2).await;
+    server.kill();
+    server.restart();
+    let held = take(&first).await;
+    let come = Instant::now();
+    let later = NatsBus::connect(&settings).await.unwrap();
+    take(&later).await.ack().await.unwrap();
+    assert!(come.elapsed() < settings.lease, "waited {:?}", come.elapsed());
+    held.ack().await.unwrap();
+}
