@@ -7,6 +7,7 @@
 
 mod chaos;
 mod event;
+pub mod health;
 pub mod invariant;
 mod plan;
 mod retry;

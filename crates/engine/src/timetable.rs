@@ -1,11 +1,11 @@
 //! When a tick of a job becomes a run: pure, so that any coordinator decides the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use protocol::{
-    JobPolicy, JobRecord, Misfire, PastRun, RunId, RunStatus, Schedule, SkippedTick, TickRun,
-    Timestamp, WaitingTick, limits,
+    Drain, JobPolicy, JobRecord, Misfire, PastRun, QueueMessage, RunId, RunStatus, Schedule,
+    Sequence, SkippedTick, TickRun, Timestamp, UnderWay, WaitingTick, limits,
 };
 
 /// What a decision rests on besides the record.
@@ -19,6 +19,9 @@ pub struct Circumstances<'a> {
     pub others: &'a BTreeMap<String, JobRecord>,
     /// Whether a worker was heard of lately that takes offers from its queue.
     pub is_served: bool,
+    /// The messages that may be taken from the queue that it drains, in the order in which they may be;
+    /// read where no run of it is under way.
+    pub messages: &'a [QueueMessage],
 }
 
 impl Circumstances<'_> {
@@ -28,6 +31,11 @@ impl Circumstances<'_> {
         let is_on = record.set.enabled.unwrap_or(policy.enabled) && !record.paused;
         let set = record.set.interval_seconds.map(|seconds| Schedule::Every { seconds });
         is_on.then(|| set.or_else(|| policy.schedule.clone())).flatten()
+    }
+
+    /// Whether there is nothing to do: the job drains a queue, and nothing lies there.
+    const fn is_idle(&self) -> bool {
+        self.policy.drains.is_some() && self.messages.is_empty()
     }
 
     /// Why the job may not begin now; `None` when it may.
@@ -47,6 +55,14 @@ impl Circumstances<'_> {
             }
         })
     }
+}
+
+/// Why a tick of a job that drains a queue is left out when there is nothing to do.
+pub(crate) const EMPTY: &str = "its queue is empty";
+
+/// Why a tick is left out that nobody could run.
+pub(crate) fn unserved(policy: &JobPolicy) -> String {
+    format!("no worker is ready that serves the queue `{}`", policy.queue)
 }
 
 /// Takes a tick in: it waits for its run, or is left out for a reason that is noted. A tick that was
@@ -69,6 +85,7 @@ pub fn take_tick(record: &mut JobRecord, at: Timestamp, around: &Circumstances<'
         }
         return;
     }
+    let is_idle = record.under_way.is_none() && around.is_idle();
     let late = around.now.since(at);
     let is_late = late > u64::from(limits::MISFIRE_GRACE_SECONDS) * 1000;
     let reason = if !is_on {
@@ -80,15 +97,17 @@ pub fn take_tick(record: &mut JobRecord, at: Timestamp, around: &Circumstances<'
     } else if let Some(waiting) = &record.waiting {
         let reason = waiting.reason.as_deref().unwrap_or("its turn");
         Some(format!("an earlier tick waits: {reason}"))
+    } else if is_idle {
+        Some(EMPTY.to_owned())
     } else if around.is_served {
         None
     } else {
-        Some(format!("no worker is ready that serves the queue `{}`", around.policy.queue))
+        Some(unserved(around.policy))
     };
     match reason {
         Some(reason) => {
+            record.skips += u64::from(reason != EMPTY);
             record.skipped = Some(SkippedTick { at, reason });
-            record.skips += 1;
         }
         None => record.waiting = Some(WaitingTick { at, more: 0, reason: None }),
     }
@@ -124,12 +143,42 @@ pub fn begin(
         }
         return None;
     }
+    if around.is_idle() {
+        record.waiting = None;
+        record.skipped = Some(SkippedTick { at: waiting.at, reason: EMPTY.to_owned() });
+        return None;
+    }
+    let batch = around.policy.drains.as_ref().map(|drain| batch(drain, around.messages));
+    let messages = batch.unwrap_or_default();
+    record.taken = messages.iter().copied().last();
     let begun = TickRun { run: run(around.now), tick: waiting.at, began: around.now };
-    record.under_way = Some(begun);
+    record.under_way = Some(UnderWay { begun, messages });
     record.runs += 1;
     let left = waiting.more.checked_sub(1);
     record.waiting = left.map(|more| WaitingTick { at: waiting.at, more, reason: None });
     Some(begun)
+}
+
+/// Which of `messages` the next run works off, in their order: as many as it may take, no two with one
+/// id, because that is what their tasks are called, and no two with one key where order is kept.
+fn batch(drain: &Drain, messages: &[QueueMessage]) -> Vec<Sequence> {
+    let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    let mut bytes = 0;
+    let mut batch = Vec::new();
+    for message in messages {
+        let is_first = keys.insert(&message.key) || !drain.preserve_order;
+        if !is_first || !ids.insert(&message.id) {
+            continue;
+        }
+        // Its task has its id too, of which every byte may be written as six, and words of its own.
+        bytes += message.body.len() + 6 * message.id.len() + limits::QUEUE_TASK_BYTES;
+        let is_full = batch.len() >= drain.batch_size as usize;
+        if is_full || (bytes > limits::QUEUE_BATCH_BYTES && !batch.is_empty()) {
+            break;
+        }
+        batch.push(message.sequence);
+    }
+    batch
 }
 
 /// The moment to which a tick is put off: drawn from the tick, so that all agree on it.
@@ -142,9 +191,8 @@ fn put_off(tick: Timestamp, jitter_seconds: u32) -> Timestamp {
 
 /// Notes that the run under way is over.
 pub fn end(record: &mut JobRecord, run: RunId, status: RunStatus, now: Timestamp) {
-    if let Some(was) = record.under_way.filter(|under_way| under_way.run == run) {
-        record.under_way = None;
-        record.last = Some(PastRun { was, ended: now, status });
+    if let Some(under_way) = record.under_way.take_if(|under_way| under_way.begun.run == run) {
+        record.last = Some(PastRun { was: under_way.begun, ended: now, status });
     }
 }
 

@@ -17,7 +17,7 @@ fn around<'a>(
     policy: &'a JobPolicy,
     others: &'a BTreeMap<String, JobRecord>,
 ) -> Circumstances<'a> {
-    Circumstances { now: at(now), policy, others, is_served: true }
+    Circumstances { now: at(now), policy, others, is_served: true, messages: &[] }
 }
 
 /// A tick at `tick`, heard of at `now`; whether its run begins.
@@ -32,7 +32,7 @@ fn go(record: &mut JobRecord, around: &Circumstances<'_>) -> bool {
 }
 
 fn over(record: &mut JobRecord, now: u64, status: RunStatus) {
-    let run = record.under_way.unwrap().run;
+    let run = record.under_way.as_ref().unwrap().begun.run;
     end(record, run, status, at(now));
 }
 
@@ -150,4 +150,77 @@ fn a_tick_is_put_off_within_its_jitter_and_by_all_to_the_same_moment() {
         moments.insert(until.expect("within its jitter"));
     }
     assert!(moments.len() > 5, "{moments:?}");
+}
+
+fn drains(batch_size: u32, preserve_order: bool) -> JobPolicy {
+    let queue = "letters".to_owned();
+    let drain = Drain { queue, batch_size, preserve_order, dead_letter: true };
+    JobPolicy { drains: Some(drain), ..every(30) }
+}
+
+fn message(sequence: u64, id: &str, key: &str, bytes: usize) -> QueueMessage {
+    QueueMessage {
+        queue: "letters".into(),
+        sequence: Sequence(sequence),
+        id: id.into(),
+        key: key.into(),
+        at: at(0),
+        body: vec![b' '; bytes].into(),
+    }
+}
+
+fn taken(policy: &JobPolicy, messages: &[QueueMessage]) -> Vec<u64> {
+    let mut record = JobRecord::default();
+    let around = Circumstances { messages, ..around(30, policy, &NONE) };
+    take_tick(&mut record, at(30), &around);
+    go(&mut record, &around);
+    let under_way = record.under_way.map(|under_way| under_way.messages).unwrap_or_default();
+    assert_eq!(record.taken, under_way.last().copied());
+    under_way.into_iter().map(|place| place.0).collect()
+}
+
+#[test]
+fn a_run_takes_as_many_messages_as_it_may() {
+    let three = [message(4, "a", "", 9), message(5, "b", "", 9), message(9, "c", "", 9)];
+    assert_eq!(taken(&drains(2, false), &three), [4, 5]);
+    assert_eq!(taken(&drains(3, false), &three), [4, 5, 9]);
+    assert_eq!(taken(&every(30), &[]), [0; 0], "a job without a queue takes none");
+}
+
+#[test]
+fn a_run_has_no_two_messages_of_one_id_or_where_order_is_kept_of_one_key() {
+    let keys = [("a", "x"), ("b", "x"), ("c", "y"), ("a", "z"), ("d", "y")];
+    let messages: Vec<_> =
+        keys.iter().zip(1..).map(|((id, key), at)| message(at, id, key, 1)).collect();
+    assert_eq!(taken(&drains(9, false), &messages), [1, 2, 3, 5]);
+    assert_eq!(taken(&drains(9, true), &messages), [1, 3]);
+}
+
+#[test]
+fn a_run_has_as_many_bytes_as_fit_and_one_message_at_least() {
+    // Each with its task, whose id is one byte.
+    let half = limits::QUEUE_BATCH_BYTES / 2 - limits::QUEUE_TASK_BYTES - 6;
+    let large = [message(1, "a", "", half), message(2, "b", "", half), message(3, "c", "", 1)];
+    assert_eq!(taken(&drains(9, false), &large), [1, 2]);
+    let long = "i".repeat(limits::QUEUE_ID_BYTES);
+    let named: Vec<_> =
+        (0..1000).map(|at| message(at + 1, &format!("{long}{at}"), "", 1)).collect();
+    let most = limits::QUEUE_BATCH_BYTES / (6 * long.len() + limits::QUEUE_TASK_BYTES);
+    assert!((1..most).contains(&taken(&drains(1000, false), &named).len()), "ids count");
+    let huge = [message(1, "a", "", 2 * limits::QUEUE_BATCH_BYTES), message(2, "b", "", 1)];
+    assert_eq!(taken(&drains(9, false), &huge), [1]);
+}
+
+#[test]
+fn a_tick_that_finds_its_queue_empty_is_left_out_and_not_counted() {
+    let policy = drains(9, false);
+    let mut record = JobRecord::default();
+    assert!(!tick(&mut record, 30, 30, &policy));
+    assert_eq!((skipped(&record), record.skips, record.runs), ("its queue is empty", 0, 0));
+    // Another emptied it while the tick waited.
+    let one = [message(1, "a", "", 1)];
+    let full = Circumstances { messages: &one, ..around(60, &policy, &NONE) };
+    take_tick(&mut record, at(60), &full);
+    assert!(!go(&mut record, &around(61, &policy, &NONE)));
+    assert_eq!((record.waiting, record.under_way), (None, None));
 }
