@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Ident, LitBool, LitInt, LitStr, Token, bracketed};
 
 /// The options.
-const OPTIONS: [&str; 20] = [
+const OPTIONS: [&str; 24] = [
     "name",
     "aliases",
     "description",
@@ -21,6 +21,10 @@ const OPTIONS: [&str; 20] = [
     "retry_delay_seconds",
     "timeout_seconds",
     "max_concurrent",
+    "queue",
+    "batch_size",
+    "preserve_order",
+    "dead_letter",
     "requires_wallet",
     "requires_twitter",
     "requires_discord",
@@ -38,6 +42,9 @@ const PRIORITIES: [(&str, &str); 5] = [
 ];
 const MISFIRES: [(&str, &str); 3] =
     [("skip", "Skip"), ("run_once", "RunOnce"), ("catch_up", "CatchUp")];
+
+/// More messages than this are no batch: `protocol::limits::QUEUE_BATCH_MAX`.
+const BATCH_MAX: u32 = 1000;
 
 /// The options as they are written; those absent are in no list.
 #[derive(Default)]
@@ -132,6 +139,10 @@ impl Arguments {
             "retry_delay_seconds" => self.limit("retry_delay_seconds", input)?,
             "timeout_seconds" => self.limit("timeout_seconds", input)?,
             "max_concurrent" => self.limit("max_concurrent", input)?,
+            "batch_size" => {
+                let size = batch(input)?;
+                self.field("batch_size", quote!(#size));
+            }
             "requires_wallet" => self.require("Wallet", input)?,
             "requires_twitter" => self.require("Twitter", input)?,
             "requires_discord" => self.require("Discord", input)?,
@@ -146,7 +157,13 @@ impl Arguments {
                 self.field("dependencies", quote!(&[#(#names),*]));
             }
             "enabled" => self.switch("enabled", input)?,
+            "preserve_order" => self.switch("preserve_order", input)?,
             "idempotent" => self.switch("idempotent", input)?,
+            "dead_letter" => self.switch("dead_letter", input)?,
+            "queue" => {
+                let queue = queue(input)?;
+                self.field("queue", some(&quote!(#queue)));
+            }
             other => return Err(unknown(&option, other)),
         }
         self.seen.push(option);
@@ -184,6 +201,10 @@ impl Arguments {
             ("jitter_seconds", ["interval_seconds", "cron"].as_slice()),
             ("misfire", &["interval_seconds", "cron"]),
             ("enabled", &["interval_seconds", "cron"]),
+            ("queue", &["interval_seconds", "cron"]),
+            ("batch_size", &["queue"]),
+            ("preserve_order", &["queue"]),
+            ("dead_letter", &["queue"]),
             ("retry_delay_seconds", &["max_retries"]),
         ];
         for (option, others) in needs {
@@ -240,6 +261,15 @@ fn positive(input: ParseStream<'_>, otherwise: &str) -> syn::Result<u32> {
     }
 }
 
+fn batch(input: ParseStream<'_>) -> syn::Result<u32> {
+    let literal: LitInt = input.parse()?;
+    let size = literal.base10_parse()?;
+    if (1..=BATCH_MAX).contains(&size) {
+        return Ok(size);
+    }
+    Err(syn::Error::new(literal.span(), format!("must be 1 to {BATCH_MAX}")))
+}
+
 fn word(input: ParseStream<'_>, words: &[(&str, &str)]) -> syn::Result<Ident> {
     let literal: LitStr = input.parse()?;
     let text = literal.value();
@@ -266,5 +296,17 @@ fn cron(input: ParseStream<'_>) -> syn::Result<LitStr> {
         return Ok(literal);
     }
     let problem = "a cron expression has six fields, seconds first: \"0 */5 * * * *\"";
+    Err(syn::Error::new(literal.span(), problem))
+}
+
+fn queue(input: ParseStream<'_>) -> syn::Result<LitStr> {
+    let literal: LitStr = input.parse()?;
+    let text = literal.value();
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if fits {
+        return Ok(literal);
+    }
+    let problem = "a queue is 1-64 letters, digits, `_` and `-`";
     Err(syn::Error::new(literal.span(), problem))
 }

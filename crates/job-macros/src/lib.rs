@@ -21,6 +21,10 @@
 //! | `retry_delay_seconds` | seconds to the second attempt, then doubled up to an hour, from 1 | half a second, up to a minute |
 //! | `timeout_seconds` | seconds an attempt may take, from 1 | the system's default |
 //! | `max_concurrent` | attempts that run at once in the fleet, from 1 | no limit |
+//! | `queue` | the message queue that it drains: at each tick a run of what waits there, one message a task, its parameters; needs a schedule | none |
+//! | `batch_size` | messages that one run takes, 1-1000 | 10 |
+//! | `preserve_order` | messages with one key strictly one after the other | `false` |
+//! | `dead_letter` | whether a message that failed for good is kept, to be looked at and replayed | `true` |
 //! | `requires_wallet`, `requires_twitter`, `requires_discord`, `requires_blockchain`, `requires_ai` | what a worker must have to run it | `false` |
 //! | `dependencies` | jobs whose last run must have succeeded since its own last run | none |
 //! | `idempotent` | whether it may be repeated when its worker was lost | `true` |

@@ -3,8 +3,34 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Words in the name of a variable whose value is a secret.
-const SECRETIVE: [&str; 7] = ["KEY", "SECRET", "TOKEN", "PASSWORD", "MNEMONIC", "SEED", "WEBHOOK"];
+/// Ends of words in the name of a variable whose value is a secret: `API_KEY`, `NKEY`, `WEBHOOK_URL`,
+/// and not `MAX_TOKENS` or `KEYBOARD`, whose values stand in many an output.
+const SECRETIVE: [&str; 12] = [
+    "KEY",
+    "SECRET",
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "CREDENTIAL",
+    "AUTHORIZATION",
+    "COOKIE",
+    "MNEMONIC",
+    "SEED",
+    "WEBHOOK",
+];
+
+/// Words that say the same when they stand by themselves, behind others.
+const SHORT: [&str; 2] = ["_PASS", "_PWD"];
+
+/// Schemes behind which the secret of an `Authorization` stands.
+const SCHEMES: [&str; 3] = ["Bearer ", "Basic ", "Token "];
+
+/// A name in an address that has no password behind it is one itself from so many bytes on.
+const NAME_BYTES: usize = 16;
+
+/// Last words of variables that only say where a secret is.
+const PLACES: [&str; 2] = ["FILE", "PATH"];
 
 /// What may stand before a name.
 const PREFIX: &str = "RUNNER_";
@@ -28,10 +54,6 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Wallet, Self::Twitter, Self::Discord, Self::Blockchain, Self::Ai];
-
     /// The word in `requires_…`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -104,21 +126,75 @@ impl Environment {
         needed.find(|name| self.get(name).is_none()).copied()
     }
 
-    /// Every value that must be seen nowhere, the longest first, so that none shows a part of another.
+    /// Every text that must be seen nowhere, the longest first, so that none shows a part of another:
+    /// the values whose names say so, each line of those, what stands behind `Bearer ` in them; and
+    /// the passwords in the addresses that any value holds.
     #[must_use]
-    pub fn secrets(&self) -> Vec<&str> {
-        let secretive = |name: &str| {
-            let name = name.to_ascii_uppercase();
-            SECRETIVE.iter().any(|word| name.contains(word))
-        };
-        let named = self.0.iter().filter(|(name, _)| secretive(name));
-        let mut secrets: Vec<&str> = named
-            .map(|(_, value)| value.as_str())
-            .filter(|value| value.len() >= SECRET_BYTES)
-            .collect();
-        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    pub fn secrets(&self) -> Vec<String> {
+        let named = self.0.iter().filter(|(name, _)| is_secretive(name));
+        let named = named.flat_map(|(_, value)| parts(value)).map(str::to_owned);
+        let passwords = self.0.values().flat_map(|value| passwords(value));
+        let all = named.chain(passwords);
+        let mut secrets: Vec<String> = all.filter(|secret| secret.len() >= SECRET_BYTES).collect();
+        secrets.sort_unstable_by(|one, other| (other.len(), one).cmp(&(one.len(), other)));
+        secrets.dedup();
         secrets
     }
+}
+
+fn is_secretive(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let mut words = name.split('_');
+    !PLACES.iter().any(|place| name.ends_with(place))
+        && (words.any(|word| SECRETIVE.iter().any(|end| word.ends_with(end)))
+            || SHORT.iter().any(|end| name.ends_with(end)))
+}
+
+/// A value and what it is made of: a log keeps each line by itself, and a job may leave out the space
+/// around it, or say of `Bearer x` only `x`.
+fn parts(value: &str) -> impl Iterator<Item = &str> {
+    let lines = value.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
+    let bare = SCHEMES.into_iter().filter_map(|scheme| value.trim().strip_prefix(scheme));
+    [value, value.trim()].into_iter().chain(lines).chain(bare)
+}
+
+/// The passwords of the addresses in a value, as they are written and as they are meant.
+fn passwords(value: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for address in value.split([',', ' ', '\n']) {
+        let Some((_, rest)) = address.split_once("://") else { continue };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let Some((user, _)) = rest[..end].rsplit_once('@') else { continue };
+        let password = match user.split_once(':') {
+            Some((_, password)) => password,
+            // A token may stand where a name does.
+            None if user.len() >= NAME_BYTES => user,
+            None => continue,
+        };
+        found.push(password.to_owned());
+        found.extend(percent_decoded(password).filter(|meant| meant != password));
+    }
+    found
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, more @ ..] = rest {
+        let digits = more.get(..2).filter(|_| *first == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 impl fmt::Debug for Environment {
@@ -150,8 +226,34 @@ mod tests {
             ("OTHER_TOKEN", "tok-1234-longer"),
             ("SHORT_KEY", "abc"),
             ("LANG", "de_DE.UTF-8"),
+            ("MAX_TOKENS", "100000"),
+            ("KEYBOARD", "german"),
+            ("NATS_NKEY_FILE", "secrets/worker"),
+            ("HOOK_WEBHOOK_URL", "https://host/x"),
         ]);
-        assert_eq!(some.secrets(), ["tok-1234-longer", "tok-1234"]);
+        assert_eq!(some.secrets(), ["tok-1234-longer", "https://host/x", "tok-1234"]);
         assert!(!format!("{some:?}").contains("tok"), "{some:?}");
+    }
+
+    #[test]
+    fn a_secret_is_what_a_value_is_made_of_and_the_password_of_any_address() {
+        let some = environment(&[
+            ("PEM_KEY", "-----BEGIN KEY-----\nfirst-line\nsecond-line\n-----END KEY-----\n"),
+            ("SERVICE_AUTHORIZATION", "Bearer bear-123"),
+            ("DB_PASS", " pass-word "),
+            ("PWD", "/some/folder"),
+            ("DATABASE_URL", "postgres://app:p%40ssw0rd@db:5432/x?y=a@b"),
+            ("SERVERS", "nats://one:number-1@a,nats://a-token-for-a-name@b,ssh://git@c"),
+            ("PAGE", "https://host/a:b@c"),
+        ]);
+        let secrets = some.secrets();
+        let has = |text: &str| secrets.iter().any(|secret| secret == text);
+        for text in ["first-line", "second-line", "bear-123", "Bearer bear-123", "pass-word"] {
+            assert!(has(text), "{text}: {secrets:?}");
+        }
+        for text in ["p%40ssw0rd", "p@ssw0rd", "number-1", "a-token-for-a-name"] {
+            assert!(has(text), "{text}: {secrets:?}");
+        }
+        assert_eq!(secrets.len(), 12, "{secrets:?}");
     }
 }

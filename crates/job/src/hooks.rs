@@ -20,12 +20,6 @@ impl Skip {
     pub fn because(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
-
-    /// The reason.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.0
-    }
 }
 
 impl<E: std::error::Error> From<E> for Skip {
@@ -104,7 +98,7 @@ pub trait Job: Default + Send + Sync + 'static {
     }
 
     /// Gives back what the attempt took. Called once after every beginning: when the work is done, has
-    /// failed, took too long, panicked, was cancelled, or its worker goes; it has five seconds. Not
+    /// failed, took too long, panicked, was cancelled, or its worker goes; it has three seconds. Not
     /// when the worker is killed.
     fn cleanup(&self, context: &Context) -> impl Future<Output = ()> + Send {
         let _ = context;

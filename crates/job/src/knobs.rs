@@ -4,13 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use alt::Priority;
-use protocol::Misfire;
+use protocol::{Misfire, limits, subject};
 
 use crate::{Environment, Options, Registry, Rhythm};
 
 /// The options that can be set from outside, by the names they have in the attribute. The others are
-/// part of the code: what it requires, what it waits for.
-pub const KNOBS: [&str; 11] = [
+/// part of the code: what it requires, what it waits for, which messages it reads.
+pub const KNOBS: [&str; 15] = [
     "enabled",
     "interval_seconds",
     "cron",
@@ -21,6 +21,10 @@ pub const KNOBS: [&str; 11] = [
     "retry_delay_seconds",
     "timeout_seconds",
     "max_concurrent",
+    "queue",
+    "batch_size",
+    "preserve_order",
+    "dead_letter",
     "idempotent",
 ];
 
@@ -71,6 +75,10 @@ impl Options {
             "retry_delay_seconds" => self.retry_delay_seconds = Some(from(value, 1, u32::MAX)?),
             "timeout_seconds" => self.timeout_seconds = Some(from(value, 1, u32::MAX)?),
             "max_concurrent" => self.max_concurrent = Some(from(value, 1, u32::MAX)?),
+            "queue" => self.queue = Some(queue(value)?),
+            "batch_size" => self.batch_size = from(value, 1, limits::QUEUE_BATCH_MAX)?,
+            "preserve_order" => self.preserve_order = switch(value)?,
+            "dead_letter" => self.dead_letter = switch(value)?,
             "idempotent" => self.idempotent = switch(value)?,
             other => {
                 let known = KNOBS.join(", ");
@@ -100,6 +108,11 @@ impl Options {
             "retry_delay_seconds" => self.retry_delay_seconds.map(|it| it.to_string()),
             "timeout_seconds" => self.timeout_seconds.map(|it| it.to_string()),
             "max_concurrent" => self.max_concurrent.map(|it| it.to_string()),
+            "queue" => self.queue.map(str::to_owned),
+            // Of no meaning to a job without a queue.
+            "batch_size" => self.queue.map(|_| self.batch_size.to_string()),
+            "preserve_order" => self.queue.map(|_| self.preserve_order.to_string()),
+            "dead_letter" => self.queue.map(|_| self.dead_letter.to_string()),
             "idempotent" => Some(self.idempotent.to_string()),
             _ => None,
         }
@@ -151,6 +164,14 @@ fn cron(value: &str) -> Result<&'static str, String> {
         return Ok(Box::leak(value.to_owned().into_boxed_str()));
     }
     Err(format!("`{value}` is no cron expression of six fields, seconds first"))
+}
+
+/// Kept like [`cron`].
+fn queue(value: &str) -> Result<&'static str, String> {
+    if subject::is_queue(value) {
+        return Ok(Box::leak(value.to_owned().into_boxed_str()));
+    }
+    Err(format!("`{value}` is no queue: 1-64 letters, digits, `_` and `-`"))
 }
 
 /// What the environment says of the jobs of `registry`.
@@ -223,10 +244,14 @@ mod tests {
             "30",
             "60",
             "2",
+            "letters",
+            "25",
+            "true",
+            "false",
             "false",
         ];
         for (option, value) in KNOBS.into_iter().zip(values) {
-            let mut options = Options::DEFAULT;
+            let mut options = Options { queue: Some("other"), ..Options::DEFAULT };
             assert_ne!(options.get(option).as_deref(), Some(value), "{option}: not the default");
             options.set(option, value).unwrap();
             assert_eq!(options.get(option).as_deref(), Some(value), "{option}");
@@ -239,9 +264,11 @@ mod tests {
             ("enabled", "maybe", "neither true nor false"),
             ("interval_seconds", "0", "from 1 to 4294967295"),
             ("max_retries", "256", "from 0 to 255"),
+            ("batch_size", "1001", "from 1 to 1000"),
             ("misfire", "later", "none of skip, run_once, catch_up"),
             ("priority", "urgent", "none of low, medium, high, critical"),
             ("cron", "* * * * *", "six fields"),
+            ("queue", "a.b", "no queue"),
             ("name", "other", "`name` cannot be set from outside"),
         ];
         for (option, value, expected) in table {

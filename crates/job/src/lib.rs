@@ -60,7 +60,7 @@ pub use job_macros::job;
 pub use log::Log;
 pub use memory::{Memory, ShortMemory};
 pub use options::{Options, Rhythm};
-pub use registry::{Registry, RegistryError};
+pub use registry::{Registry, RegistryError, is_name};
 pub use schemas::Schemas;
 
 /// What the code written by [`macro@job`] calls; not for people.

@@ -1,7 +1,7 @@
 //! What a job says of itself; its fleet and its tasks may say otherwise.
 
 use alt::Priority;
-use protocol::{JobPolicy, Misfire, Schedule, limits};
+use protocol::{Drain, JobPolicy, Misfire, Schedule, limits};
 
 use crate::Credential;
 
@@ -38,6 +38,14 @@ pub struct Options {
     pub timeout_seconds: Option<u32>,
     /// Attempts that may run at once in the whole fleet, 1 or more; absent means no limit.
     pub max_concurrent: Option<u32>,
+    /// The message queue that it drains, at each of its ticks.
+    pub queue: Option<&'static str>,
+    /// Messages of it that one run takes, 1 to [`limits::QUEUE_BATCH_MAX`].
+    pub batch_size: u32,
+    /// Whether messages with one key are worked off strictly one after the other.
+    pub preserve_order: bool,
+    /// Whether a message that failed for good is kept, to be looked at and replayed.
+    pub dead_letter: bool,
     /// What its workers must have.
     pub requires: &'static [Credential],
     /// Jobs whose last run must have succeeded since this one's last run began.
@@ -59,6 +67,10 @@ impl Options {
         retry_delay_seconds: None,
         timeout_seconds: None,
         max_concurrent: None,
+        queue: None,
+        batch_size: limits::QUEUE_BATCH,
+        preserve_order: false,
+        dead_letter: true,
         requires: &[],
         dependencies: &[],
         idempotent: true,
@@ -73,6 +85,7 @@ impl Options {
             retries: self.max_retries,
             retry_delay_seconds: self.retry_delay_seconds,
             timeout_seconds: self.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS),
+            needs_credentials: !self.requires.is_empty(),
             schedule: self.rhythm.map(|rhythm| match rhythm {
                 Rhythm::Every(seconds) => Schedule::Every { seconds },
                 Rhythm::Cron(fields) => Schedule::Cron { fields: fields.to_owned() },
@@ -81,16 +94,22 @@ impl Options {
             jitter_seconds: self.jitter_seconds,
             misfire: self.misfire,
             priority: self.priority,
+            drains: self.queue.map(|queue| Drain {
+                queue: queue.to_owned(),
+                batch_size: self.batch_size,
+                preserve_order: self.preserve_order,
+                dead_letter: self.dead_letter,
+            }),
             dependencies: self.dependencies.iter().map(|&name| name.to_owned()).collect(),
         }
     }
 
     /// The queue that this job has for itself: because its limit is the queue's, or because not every
-    /// worker may serve it. Queue names have no `.`, because it parts subjects.
+    /// worker may serve it.
     #[must_use]
     pub fn own_queue(&self, name: &str) -> Option<String> {
         let special = self.max_concurrent.is_some() || !self.requires.is_empty();
-        special.then(|| name.replace('.', "_"))
+        special.then(|| protocol::own_queue(name))
     }
 }
 

@@ -45,6 +45,27 @@ pub enum RegistryError {
         /// Who has the queue already.
         other: String,
     },
+    /// Two jobs would take each other's messages.
+    #[error("the job at {place} drains the queue `{queue}`, as the one at {other} does")]
+    SharedMessages {
+        /// The message queue.
+        queue: &'static str,
+        /// `file:line` of one job.
+        place: String,
+        /// `file:line` of the other.
+        other: String,
+    },
+    /// Nothing would ever look at a queue.
+    #[error(
+        "the job at {place} drains the queue `{queue}` and has no schedule to do so: it needs \
+         `interval_seconds` or `cron`"
+    )]
+    Undrained {
+        /// The message queue.
+        queue: &'static str,
+        /// `file:line` of the job.
+        place: String,
+    },
     /// A job waits for one that is not there, or for itself.
     #[error("the job at {place} depends on `{dependency}`, which is {problem}")]
     Dependency {
@@ -88,7 +109,7 @@ impl Registry {
         let mut named = BTreeMap::new();
         for declaration in declarations {
             for &name in [declaration.name].iter().chain(declaration.options.aliases) {
-                if !valid_name(name) {
+                if !is_name(name) {
                     let place = Place(declaration).to_string();
                     return Err(RegistryError::InvalidName { name, place });
                 }
@@ -105,6 +126,7 @@ impl Registry {
             return Err(RegistryError::Empty);
         }
         check_queues(jobs.values())?;
+        check_messages(jobs.values())?;
         check_dependencies(&jobs)?;
         Ok(Self { jobs, aliases, settings: Vec::new() })
     }
@@ -124,10 +146,12 @@ impl Registry {
             }
             self.settings.push(Setting { job, option, value, source });
         }
-        check_queues(self.jobs.values()).map_err(|error| SettingError {
-            source_name: "max_concurrent".to_owned(),
+        let refused = |option: &str, error: RegistryError| SettingError {
+            source_name: option.to_owned(),
             problem: error.to_string(),
-        })?;
+        };
+        check_queues(self.jobs.values()).map_err(|error| refused("max_concurrent", error))?;
+        check_messages(self.jobs.values()).map_err(|error| refused("queue", error))?;
         Ok(self)
     }
 
@@ -171,8 +195,11 @@ impl Registry {
         for (&alias, job) in &self.aliases {
             // A job is run by itself once, whatever else it is called.
             let policy = policies.get(*job).cloned();
-            policies
-                .extend(policy.map(|job| (alias.to_owned(), JobPolicy { schedule: None, ..job })));
+            policies.extend(
+                policy.map(|job| {
+                    (alias.to_owned(), JobPolicy { schedule: None, drains: None, ..job })
+                }),
+            );
         }
         Catalogue(policies)
     }
@@ -186,6 +213,21 @@ fn check_queues<'a>(jobs: impl Iterator<Item = &'a Declaration>) -> Result<(), R
         let place = Place(job).to_string();
         if let Some(other) = taken.insert(queue.clone(), place.clone()) {
             return Err(RegistryError::SharedQueue { queue, place, other });
+        }
+    }
+    Ok(())
+}
+
+fn check_messages<'a>(jobs: impl Iterator<Item = &'a Declaration>) -> Result<(), RegistryError> {
+    let mut drained = BTreeMap::new();
+    for job in jobs {
+        let Some(queue) = job.options.queue else { continue };
+        let place = Place(job).to_string();
+        if job.options.rhythm.is_none() {
+            return Err(RegistryError::Undrained { queue, place });
+        }
+        if let Some(other) = drained.insert(queue, place.clone()) {
+            return Err(RegistryError::SharedMessages { queue, place, other });
         }
     }
     Ok(())
@@ -214,7 +256,9 @@ fn check_dependencies(jobs: &BTreeMap<&'static str, Declaration>) -> Result<(), 
     Ok(())
 }
 
-fn valid_name(name: &str) -> bool {
+/// Whether a job can be called so: 1-64 letters, digits, `_`, `-` and `.`.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
@@ -241,7 +285,7 @@ mod tests {
     use alt::Json;
 
     use super::*;
-    use crate::{Context, Error, Job, Options, Schemas};
+    use crate::{Context, Error, Job, Options, Rhythm, Schemas};
 
     #[derive(Default)]
     struct Same;
@@ -283,11 +327,20 @@ mod tests {
 
     #[test]
     fn a_registry_that_cannot_work_is_refused_with_the_places() {
-        let table: [(&[_], _); 8] = [
+        let drains = |name, line, rhythm| {
+            leaked(name, line, Options { queue: Some("q"), rhythm, ..Options::default() })
+        };
+        let often = Some(Rhythm::Every(1));
+        let table: [(&[_], _); 10] = [
             (&[], "`use your_jobs as _;`"),
             (&[plain("a", 9), plain("a", 3)], "src/some.rs:3 and src/some.rs:9"),
             (&[plain("a b", 4)], "`a b` at src/some.rs:4"),
             (&[limited("a.b", 1), limited("a_b", 2)], "src/some.rs:2 needs the queue `a_b`"),
+            (
+                &[drains("a", 1, often), drains("b", 2, often)],
+                "drains the queue `q`, as the one at",
+            ),
+            (&[drains("a", 1, None)], "src/some.rs:1 drains the queue `q` and has no schedule"),
             (&[limited("default", 7)], "as every job without a limit does"),
             (&[after("a", &["b"])], "src/some.rs:5 depends on `b`, which is no job of this"),
             (&[after("a", &["a"])], "depends on `a`, which is itself"),

@@ -26,6 +26,7 @@ pub struct Bench {
     memory: Arc<ShortMemory>,
     mode: Mode,
     persona: Option<String>,
+    run: RunId,
 }
 
 impl Bench {
@@ -43,6 +44,7 @@ impl Bench {
             memory: Arc::default(),
             mode: Mode::Normal,
             persona: None,
+            run: RunId::from_bits(1),
         })
     }
 
@@ -75,6 +77,13 @@ impl Bench {
         self
     }
 
+    /// Sets the run that attempts belong to from now on; without it, all are of one and the same task.
+    #[must_use]
+    pub fn with_run(mut self, run: RunId) -> Self {
+        self.run = run;
+        self
+    }
+
     /// The scratch folder.
     #[must_use]
     pub fn scratch(&self) -> &Path {
@@ -87,7 +96,7 @@ impl Bench {
         &self.cancelled
     }
 
-    /// The context of a first attempt: run 1, task 0, id `task`.
+    /// The context of a first attempt: run 1 if no other was set, task 0, id `task`.
     #[must_use]
     pub fn context(&self) -> Context {
         self.context_of("test")
@@ -104,11 +113,7 @@ impl Bench {
             })
             .collect();
         Context::new(ContextParts {
-            key: AttemptKey {
-                run: RunId::from_bits(1),
-                task: TaskIndex(0),
-                attempt: Attempt::FIRST,
-            },
+            key: AttemptKey { run: self.run, task: TaskIndex(0), attempt: Attempt::FIRST },
             task: "task".to_owned(),
             job: job.to_owned(),
             scratch: self.scratch.path().to_owned(),
