@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::inputs::Inputs;
 use crate::report::{self, Report};
-use crate::supervise::supervise;
+use crate::supervise::{clean_up, supervise};
 use crate::{Bench, artifacts};
 
 /// Carries out a claimed offer and acks it once its verdict is stored.
@@ -276,8 +276,12 @@ async fn run_job<B: Bus>(
     }
     let context = context(bench, offer, scratch, inputs);
     let log = context.log_handle();
-    let ended = supervise(declaration, parameters, context, stop, &bench.leaving, limit).await;
+    let (code, lent) = ((declaration.begin)(), context.clone());
+    let leaving = &bench.leaving;
+    let ended = supervise(Arc::clone(&code), parameters, lent, stop, leaving, limit).await;
+    // Not under a lease that is over: then this is dropped, and another begins.
     let redactor = &bench.redactor;
+    clean_up(declaration.name, code, context, redactor).await;
     let report = match ended.and_then(|output| redactor.output(output)) {
         Ok(output) => {
             let uploads = bench.settings.uploads;

@@ -79,6 +79,16 @@ struct Bench<B> {
     attempts: AtomicU64,
 }
 
+/// What a worker of this environment says instead of a text: the same without secrets.
+///
+/// For a program that prints the panics of its jobs, which happen outside of every attempt's report.
+pub fn without_secrets(
+    environment: &Environment,
+) -> impl Fn(String) -> String + Send + Sync + 'static {
+    let redactor = Redactor::new(environment);
+    move |text| redactor.text(text)
+}
+
 /// Works until `shutdown` fires: then takes no more, finishes what it runs and returns.
 ///
 /// # Errors

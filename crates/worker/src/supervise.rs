@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alt::Json;
-use job::{Code, Context, Declaration};
+use job::{Code, Context};
 use protocol::limits;
 use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
@@ -13,40 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
+use crate::redact::Redactor;
 use crate::report::Report;
 
 type Running = AbortOnDropHandle<Result<Json, job::Error>>;
 
 /// Runs the job to its output, or to the report of why there is none.
 ///
-/// Its clean-up is part of it, unless this is dropped: then the lease is over, and another begins.
 /// Dropping this drops the job: its own guards then end the programs it started.
 pub(crate) async fn supervise(
-    declaration: &Declaration,
-    parameters: Json,
-    context: Context,
-    stop: &CancellationToken,
-    leaving: &CancellationToken,
-    limit: Duration,
-) -> Result<Json, Report> {
-    let code = (declaration.begin)();
-    let cleaning = (Arc::clone(&code), context.clone());
-    let ended = to_its_end(code, parameters, context, stop, leaving, limit).await;
-    clean_up(declaration, cleaning).await;
-    ended
-}
-
-/// Gives back what the attempt took, however it ended. In a task of its own, as the work was.
-async fn clean_up(declaration: &Declaration, (code, context): (Arc<dyn Code>, Context)) {
-    let cleaning = AbortOnDropHandle::new(bus::task::spawn(code.cleanup(context)));
-    match timeout(Duration::from_millis(limits::CLEANUP_MS), cleaning).await {
-        Ok(Ok(())) => {}
-        Ok(Err(fault)) => warn!(job.kind = declaration.name, %fault, "the clean-up died"),
-        Err(_) => warn!(job.kind = declaration.name, "the clean-up takes too long: it is dropped"),
-    }
-}
-
-async fn to_its_end(
     code: Arc<dyn Code>,
     parameters: Json,
     context: Context,
@@ -78,6 +53,24 @@ async fn to_its_end(
             let _ = job.await;
             Err(Report::HandedBack)
         }
+    }
+}
+
+/// Gives back what an attempt took, however it ended. In a task of its own, as the work was.
+pub(crate) async fn clean_up(
+    job: &str,
+    code: Arc<dyn Code>,
+    context: Context,
+    redactor: &Redactor,
+) {
+    let cleaning = AbortOnDropHandle::new(bus::task::spawn(code.cleanup(context)));
+    match timeout(Duration::from_millis(limits::CLEANUP_MS), cleaning).await {
+        Ok(Ok(())) => {}
+        Ok(Err(fault)) => {
+            let fault = redactor.text(fault.to_string());
+            warn!(job.kind = job, fault, "the clean-up died");
+        }
+        Err(_) => warn!(job.kind = job, "the clean-up takes too long: it is dropped"),
     }
 }
 
