@@ -1,10 +1,12 @@
 //! Answers to people: how a run stands, and why a task waits.
 
+use std::collections::BTreeMap;
+
 use alt::TaskIndex;
 use engine::{Run, TaskState};
 use protocol::{
     Answer, Attempt, AttemptKey, Holder, Question, Reason, RunRecord, Snapshot, Standing, TaskView,
-    Timestamp, Why, limits,
+    Timestamp, Waiting, Why, limits,
 };
 
 use crate::roster::Roster;
@@ -13,7 +15,7 @@ use crate::roster::Roster;
 pub(crate) struct Desk<'a> {
     pub(crate) engine: &'a Run,
     pub(crate) roster: &'a Roster,
-    pub(crate) limits: &'a std::collections::BTreeMap<String, Option<u32>>,
+    pub(crate) limits: &'a BTreeMap<String, Option<u32>>,
     pub(crate) now: Timestamp,
 }
 
@@ -22,6 +24,7 @@ impl Desk<'_> {
         match question {
             Question::Snapshot => Answer::Snapshot(Snapshot { record, tasks: self.notable() }),
             Question::Why { task } => self.why(task),
+            Question::Waiting => Answer::Waiting(self.waiting()),
         }
     }
 
@@ -110,6 +113,27 @@ impl Desk<'_> {
             Reason::Dependency { task: id, standing }
         });
         reasons.collect()
+    }
+
+    fn waiting(&self) -> BTreeMap<String, Waiting> {
+        let plan = self.engine.plan();
+        let (run, tasks) = (plan.run(), &plan.alt().file().tasks);
+        let running = self.roster.of_run(run);
+        let mut waiting: BTreeMap<&str, Waiting> = BTreeMap::new();
+        for task in self.tasks() {
+            let place: fn(&mut Waiting) -> &mut u32 = match self.engine.state(task) {
+                TaskState::Ready { .. } => |it| &mut it.ready,
+                TaskState::Backoff { .. } => |it| &mut it.backoff,
+                TaskState::Offered { attempt }
+                    if !running.contains(&AttemptKey { run, task, attempt }) =>
+                {
+                    |it| &mut it.queued
+                }
+                _ => continue,
+            };
+            *place(waiting.entry(&tasks[task.get()].job).or_default()) += 1;
+        }
+        waiting.into_iter().map(|(job, waiting)| (job.to_owned(), waiting)).collect()
     }
 
     fn why_offered(&self, task: TaskIndex) -> Reason {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alt::{Alt, TaskIndex};
-use bus::{Bus, Follow, Heard, Owned, Questions, StoredSubmission};
+use bus::{Bus, Follow, Heard, Owned, Questions, Recorded, StoredSubmission};
 use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
 use last::Refusals;
@@ -78,12 +78,14 @@ pub(crate) async fn conduct<B: Bus>(
     let (engine, told, gone) = (Arc::new(engine), None, BTreeSet::new());
     let story = make::Story { engine, cancelled, reused, file, wanted, told, gone };
     let finishing = finish::finish(desk, story, kept);
-    let end = told_if_long(desk, &record, finishing).await?;
+    let (end, counted) = told_if_long(desk, &record, finishing).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
     // must be stored.
     let record = RunRecord { end: Some(end.clone()), updated: desk.bus.now(), ..record };
     dispatch::insist(|| desk.bus.report(record.clone())).await?;
-    dispatch::insist(|| desk.bus.end(end.clone())).await?;
+    if dispatch::insist(|| desk.bus.end(end.clone())).await? == Recorded::Stored {
+        desk.settings.metrics.book.add(counted);
+    }
     desk.settings.metrics.end(end.status);
     finish::tidy(desk, run).await;
     Ok(())

@@ -4,12 +4,12 @@
 //! bytes are a function of the file, the verdicts and what a model said, so a second writer writes
 //! the same; so are those of everything beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
-use protocol::{End, RunId};
+use protocol::{End, JobStats, RunId};
 use store::key;
 use tracing::{error, warn};
 
@@ -26,17 +26,23 @@ const AGAIN_MOST: Duration = Duration::from_secs(30);
 /// so a store that says so has lost it; three looks are for one that does not keep its word at once.
 const LOOKS: u32 = 3;
 
-/// Writes everything but the end, which is returned: from it on the run is over.
-pub(crate) async fn finish<B: Bus>(desk: &Desk<B>, story: Story, kept: Kept) -> Result<End, Error> {
+/// Writes everything but the end, which is returned: from it on the run is over. With it comes what
+/// there is to count of each job.
+pub(crate) async fn finish<B: Bus>(
+    desk: &Desk<B>,
+    story: Story,
+    kept: Kept,
+) -> Result<(End, BTreeMap<String, JobStats>), Error> {
     let run = story.engine.plan().run();
     let folder = key::last_folder(&story.engine.plan().alt().file().id, &run.to_string());
     let (mut story, mut kept) = advice::take(desk, story, kept).await?;
     loop {
-        let Made { bundle, status, _scratch } = make::make(desk, &story, kept).await?;
+        let (made, counted) = make::make(desk, &story, kept).await?;
+        let Made { bundle, status, _scratch } = made;
         match put(desk, run, &bundle, &folder).await {
             Ok(last_sha256) => {
                 let last_key = format!("{folder}/{}", bundle.result_name());
-                return Ok(End { run, last_key, last_sha256, status });
+                return Ok((End { run, last_key, last_sha256, status }, counted));
             }
             // Each turn takes a file from those that are to be copied, so there is a last one.
             Err(gone) => {

@@ -8,17 +8,21 @@
 mod advice;
 mod answers;
 mod aside;
+mod bookkeeper;
 mod bundle;
 mod conduct;
 mod dispatch;
+mod drain;
 mod facts;
 mod finish;
 mod kept;
 mod make;
 mod metrics;
 mod refuse;
+mod result;
 mod reuse;
 mod roster;
+mod scheduled;
 mod spool;
 mod timekeeper;
 
@@ -40,6 +44,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 pub use crate::advice::{Advice, Adviser, Silence};
+pub use crate::bookkeeper::keep_books;
 pub use crate::metrics::Metrics;
 use crate::roster::Roster;
 pub use crate::timekeeper::keep_time;

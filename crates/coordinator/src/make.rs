@@ -14,10 +14,11 @@ use last::{
     ArtifactType, AssembleError, Assembled, Beside, FileDigest, Picture, Promotion, RunFacts,
     TaskFacts,
 };
-use protocol::{RunId, RunStatus, Told};
+use protocol::{JobStats, RunId, RunStatus, Told};
 use tempfile::TempPath;
 
 use crate::aside::aside;
+use crate::bookkeeper::Counted;
 use crate::bundle::{Bundle, Content, LAST, Member, Wanted};
 use crate::facts::{TaskLedger, Telling, finished_at};
 use crate::finish::until_stored;
@@ -65,25 +66,32 @@ pub(crate) struct Made {
     pub(crate) _scratch: Vec<TempPath>,
 }
 
-/// Makes the bundle.
+/// Makes the bundle; and what there is to count of each job, by the name that tasks have for it.
 pub(crate) async fn make<B: Bus>(
     desk: &Desk<B>,
     story: &Arc<Story>,
     kept: Kept,
-) -> Result<Made, Error> {
+) -> Result<(Made, BTreeMap<String, JobStats>), Error> {
     let scratch = desk.settings.scratch.clone();
     let assembling = with_facts(desk, story, kept, Telling::Last, move |run, task| {
         let mut out = Spool::new(&scratch);
-        let assembled = last::assemble(&mut out, run, task)?;
-        Ok((assembled, out.finish()?))
+        let mut counted = Counted::default();
+        let mut counting = |index: TaskIndex| {
+            let facts = task(index)?;
+            counted.count(&run.alt.file().tasks[index.get()].job, &facts.attempts);
+            Ok(facts)
+        };
+        let assembled = last::assemble(&mut out, run, &mut counting)?;
+        Ok((assembled, out.finish()?, counted.by_job()))
     });
-    let ((assembled, written), _) = assembling.await?;
+    let ((assembled, written, counted), _) = assembling.await?;
     let mut texts = BTreeMap::new();
     if story.wanted.html {
         texts = beginnings(desk, story.engine.plan().run(), &assembled.promotions).await;
     }
     let (settings, story) = (desk.settings.clone(), Arc::clone(story));
-    aside(move || bundle(&settings, &story, assembled, texts, written)).await?
+    let made = aside(move || bundle(&settings, &story, assembled, texts, written)).await??;
+    Ok((made, counted))
 }
 
 /// Tells the facts of a task.

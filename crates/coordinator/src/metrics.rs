@@ -7,6 +7,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use protocol::RunStatus;
 
+use crate::bookkeeper::Book;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
     status: &'static str,
@@ -23,6 +25,8 @@ pub struct Metrics {
     restarts: Counter,
     quarantined: Counter,
     store_retries: Counter,
+    /// What is counted of jobs and not in their records yet.
+    pub(crate) book: Book,
 }
 
 impl Metrics {

@@ -10,8 +10,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use protocol::{Attempt, AttemptKey, Outcome, Reuse, RunId, Verdict};
 use tracing::info;
 
-use crate::conduct::get;
 use crate::dispatch::insist;
+use crate::result::read_result;
 use crate::{Desk, Error};
 
 /// Verdicts on their way at once.
@@ -26,19 +26,7 @@ pub(crate) async fn take_over<B: Bus>(
     reuse: &Reuse,
 ) -> Result<(), Error> {
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
-    let bytes = get(&desk.store, &reuse.last_key).await?;
-    if store::sha256(&bytes) != reuse.last_sha256 {
-        return Err(Error::Unusable(format!(
-            "`{}` is not what run {} left",
-            reuse.last_key, reuse.run
-        )));
-    }
-    let unusable = |error: &dyn std::fmt::Display| {
-        Error::Unusable(format!("`{}` cannot be read: {error}", reuse.last_key))
-    };
-    let bytes = last::gunzip(bytes.into()).map_err(|error| unusable(&error))?;
-    let last = last::read(&bytes).map_err(|error| unusable(&error))?;
-    drop(bytes);
+    let last = read_result(&desk.store, &reuse.last_key, &reuse.last_sha256).await?;
     let folder = reuse.last_key.rsplit_once('/').map_or("", |(folder, _)| folder);
     let again = with_descendants(alt, &reuse.again);
     let tasks = alt.file().tasks.iter().zip((0..).map(TaskIndex));

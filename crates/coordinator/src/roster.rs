@@ -1,11 +1,11 @@
 //! The workers that were heard of lately: soft state, for answers to people only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus::{Beats, Bus};
-use protocol::{AttemptKey, Heartbeat, RunningAttempt, WorkerId};
+use protocol::{AttemptKey, Heartbeat, RunId, RunningAttempt, WorkerId};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -68,6 +68,14 @@ impl Roster {
         Some((worker.beat.worker.clone(), running.clone()))
     }
 
+    /// The attempts of a run that somebody runs.
+    pub(crate) fn of_run(&self, run: RunId) -> BTreeSet<AttemptKey> {
+        let seen = self.seen();
+        let lately = seen.values().filter(|worker| worker.at.elapsed() < LATELY);
+        let running = lately.flat_map(|worker| &worker.beat.running);
+        running.map(|running| running.key).filter(|key| key.run == run).collect()
+    }
+
     /// Listens for ever.
     pub(crate) async fn listen<B: Bus>(&self, bus: &B) {
         loop {
@@ -88,7 +96,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use alt::TaskIndex;
-    use protocol::{Attempt, RunId};
+    use protocol::Attempt;
 
     use super::*;
 

@@ -3,24 +3,25 @@
 //! What is decided is written into the job's record by compare-and-set before it is done, so whoever
 //! comes next finds the run that was begun and submits it again; a submission is create-only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::Bus;
+use bus::messages::Messages;
 use bus::timetable::{Kept, Tick, Ticks, Timetable};
-use bus::{Bus, Error};
-use bytes::Bytes;
 use engine::timetable::{self, Circumstances};
 use protocol::{
-    Catalogue, JobPolicy, JobRecord, RunId, Schedule, Source, Submission, TickRun, Timestamp,
+    Catalogue, JobPolicy, JobRecord, QueueMessage, RunId, Schedule, TickRun, Timestamp, UnderWay,
 };
-use serde_json::json;
+use store::Store;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::roster::Roster;
+use crate::{Error, Metrics, drain, scheduled};
 
 /// How often records are looked after: for runs that have ended, for what waits, for what people set.
 const SWEEP: Duration = Duration::from_secs(2);
@@ -38,11 +39,13 @@ const TRIES: u32 = 5;
 ///
 /// # Errors
 /// The bus's, when the road is gone for good.
-pub async fn keep_time<B: Bus + Timetable>(
+pub async fn keep_time<B: Bus + Timetable + Messages>(
     bus: B,
+    store: Store,
     catalogue: Catalogue,
+    metrics: Metrics,
     shutdown: CancellationToken,
-) -> Result<(), Error> {
+) -> Result<(), bus::Error> {
     let roster = Arc::new(Roster::default());
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
@@ -55,16 +58,18 @@ pub async fn keep_time<B: Bus + Timetable>(
     }
     let mut keeper = Timekeeper {
         bus: bus.clone(),
+        store,
         catalogue,
+        metrics,
         roster,
         scheduled: BTreeMap::new(),
+        submitted: BTreeMap::new(),
         limits: BTreeMap::new(),
-        submitted: BTreeSet::new(),
     };
     let mut ticks = loop {
         match bus.ticks().await {
             Ok(ticks) => break ticks,
-            Err(Error::Closed) => return Err(Error::Closed),
+            Err(bus::Error::Closed) => return Err(bus::Error::Closed),
             Err(error) => warn!(%error, "ticks are not heard; trying again"),
         }
         sleep(AGAIN).await;
@@ -78,12 +83,12 @@ pub async fn keep_time<B: Bus + Timetable>(
             _ = sweeps.tick() => keeper.sweep().await,
             tick = ticks.next() => match tick {
                 Ok(tick) => keeper.take(tick).await,
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             },
         };
         match done {
             Ok(()) => {}
-            Err(Error::Closed) => return Err(Error::Closed),
+            Err(Error::Bus(bus::Error::Closed)) => return Err(bus::Error::Closed),
             Err(error) => {
                 warn!(%error, "jobs are not run by themselves now; trying again");
                 sleep(AGAIN).await;
@@ -94,35 +99,47 @@ pub async fn keep_time<B: Bus + Timetable>(
 
 struct Timekeeper<B> {
     bus: B,
+    store: Store,
     catalogue: Catalogue,
+    /// Where dead letters are counted.
+    metrics: Metrics,
     roster: Arc<Roster>,
     /// What the road was told last.
     scheduled: BTreeMap<String, Option<Schedule>>,
-    limits: BTreeMap<String, u32>,
-    /// Runs under way that were submitted from here.
-    submitted: BTreeSet<RunId>,
+    /// The last run of each job that was submitted from here.
+    submitted: BTreeMap<String, RunId>,
+    /// The limits that people set, as they were declared from here.
+    limits: BTreeMap<String, Option<u32>>,
 }
 
-impl<B: Bus + Timetable> Timekeeper<B> {
-    /// Looks after every job that people can change or that runs by itself.
+impl<B: Bus + Timetable + Messages> Timekeeper<B> {
+    /// Looks after every job that runs by itself or has a limit that people may set. What is wrong with
+    /// one holds up no other.
     async fn sweep(&mut self) -> Result<(), Error> {
         let is_ours =
             |policy: &JobPolicy| policy.schedule.is_some() || policy.max_concurrent.is_some();
         let jobs = self.catalogue.0.iter().filter(|(_, policy)| is_ours(policy));
         let jobs: Vec<String> = jobs.map(|(name, _)| name.clone()).collect();
         for job in jobs {
-            self.refresh(&job, None).await?;
+            match self.refresh(&job, None).await {
+                Err(error @ Error::Bus(bus::Error::Closed)) => return Err(error),
+                Err(error) => {
+                    warn!(job.kind = job, %error, "a job is not run by itself now; trying again");
+                }
+                Ok(()) => {}
+            }
         }
         Ok(())
     }
 
     async fn take(&mut self, tick: impl Tick) -> Result<(), Error> {
-        if self.catalogue.0.contains_key(tick.job()) {
-            self.refresh(tick.job(), Some(tick.at())).await?;
-        } else {
+        if !self.catalogue.0.contains_key(tick.job()) {
+            // Another coordinator may know it: it is handed out again when its lease is over.
             warn!(job.kind = tick.job(), "a tick of a job that this coordinator does not know");
+            return Ok(());
         }
-        tick.ack().await
+        self.refresh(tick.job(), Some(tick.at())).await?;
+        Ok(tick.ack().await?)
     }
 
     /// Brings the record of a job up to date, with a tick if there is one, and does what it says.
@@ -133,13 +150,21 @@ impl<B: Bus + Timetable> Timekeeper<B> {
         for _ in 0..TRIES {
             let Kept { position, record: before } = self.bus.job_record(job).await?;
             let mut record = before.clone();
-            self.note_end(&mut record).await?;
+            self.note_end(job, &policy, &mut record).await?;
             let others = self.others(&policy).await?;
+            let is_due = tick.is_some() || record.waiting.is_some();
+            let messages = match &policy.drains {
+                Some(drain) if is_due && record.under_way.is_none() => {
+                    self.messages(job, &policy).candidates(drain, &record).await?
+                }
+                _ => Vec::new(),
+            };
             let around = Circumstances {
                 now: self.bus.now(),
                 policy: &policy,
                 others: &others,
                 is_served: self.is_served(&policy.queue),
+                messages: &messages,
             };
             if let Some(at) = tick {
                 timetable::take_tick(&mut record, at, &around);
@@ -152,15 +177,28 @@ impl<B: Bus + Timetable> Timekeeper<B> {
             tell(job, begun, &before, &kept.record);
             return self.follow(job, &policy, &kept.record).await;
         }
-        Err(Error::Unknown(format!("the record of job `{job}` is changed all the time")))
+        let problem = format!("the record of job `{job}` is changed all the time");
+        Err(bus::Error::Unknown(problem).into())
     }
 
-    async fn note_end(&mut self, record: &mut JobRecord) -> Result<(), Error> {
-        if let Some(under_way) = record.under_way
-            && let Some(end) = self.bus.end_of(under_way.run).await?
-        {
-            timetable::end(record, under_way.run, end.status, self.bus.now());
-            self.submitted.remove(&under_way.run);
+    fn messages<'a>(&'a self, job: &'a str, policy: &'a JobPolicy) -> drain::Drainer<'a, B> {
+        drain::Drainer { bus: &self.bus, store: &self.store, metrics: &self.metrics, job, policy }
+    }
+
+    /// What is to be done about an end is done before it is noted: who dies in between leaves it to the
+    /// next.
+    async fn note_end(
+        &self,
+        job: &str,
+        policy: &JobPolicy,
+        record: &mut JobRecord,
+    ) -> Result<(), Error> {
+        let Some(under_way) = record.under_way.clone() else {
+            return Ok(());
+        };
+        if let Some(end) = self.bus.end_of(under_way.begun.run).await? {
+            self.messages(job, policy).settle(&under_way, &end).await?;
+            timetable::end(record, end.run, end.status, self.bus.now());
         }
         Ok(())
     }
@@ -185,26 +223,50 @@ impl<B: Bus + Timetable> Timekeeper<B> {
         policy: &JobPolicy,
         record: &JobRecord,
     ) -> Result<(), Error> {
-        if let Some(under_way) = record.under_way
-            && !self.submitted.contains(&under_way.run)
+        if let Some(under_way) = &record.under_way
+            && self.submitted.get(job) != Some(&under_way.begun.run)
         {
-            self.bus.submit(submission(job, policy, under_way)).await?;
-            self.submitted.insert(under_way.run);
+            self.submit(job, policy, under_way).await?;
+            self.submitted.insert(job.to_owned(), under_way.begun.run);
         }
-        if policy.schedule.is_some() {
-            let schedule = Circumstances::schedule(policy, record);
-            if self.scheduled.get(job) != Some(&schedule) {
-                self.bus.schedule(job, schedule.as_ref()).await?;
-                self.scheduled.insert(job.to_owned(), schedule);
+        let set = record.set.max_concurrent;
+        if policy.max_concurrent.is_some() && self.limits.get(job) != Some(&set) {
+            let queue = BTreeMap::from([(policy.queue.clone(), policy.max_concurrent)]);
+            self.bus.declare(&queue).await?;
+            self.limits.insert(job.to_owned(), set);
+        }
+        let schedule = Circumstances::schedule(policy, record);
+        match (self.scheduled.get(job), &schedule) {
+            (Some(Some(told)), Some(schedule)) if told == schedule => {
+                self.bus.mend_schedule(job, schedule).await?;
+            }
+            (Some(None), None) => {}
+            _ => {
+                if self.bus.schedule(job, schedule.as_ref()).await? {
+                    self.scheduled.insert(job.to_owned(), schedule);
+                }
             }
         }
-        if let Some(limit) = record.set.max_concurrent
-            && self.limits.get(job) != Some(&limit)
-        {
-            self.bus.declare(&BTreeMap::from([(policy.queue.clone(), Some(limit))])).await?;
-            self.limits.insert(job.to_owned(), limit);
-        }
         Ok(())
+    }
+
+    async fn submit(
+        &self,
+        job: &str,
+        policy: &JobPolicy,
+        under_way: &UnderWay,
+    ) -> Result<(), Error> {
+        let drains = policy.drains.is_some() || !under_way.messages.is_empty();
+        let messages: Option<Vec<QueueMessage>> = match drains {
+            true => Some(self.messages(job, policy).taken(under_way).await?),
+            false => None,
+        };
+        let submission = scheduled::submission(job, policy, under_way.begun, messages.as_deref())?;
+        match self.bus.submit(submission).await {
+            // It was submitted before somebody took one of its messages away.
+            Err(bus::Error::OtherSubmission(_)) if drains => Ok(()),
+            submitted => submitted.map(drop).map_err(Error::from),
+        }
     }
 }
 
@@ -212,32 +274,12 @@ fn tell(job: &str, begun: Option<TickRun>, before: &JobRecord, after: &JobRecord
     if let Some(TickRun { run, tick, .. }) = begun {
         info!(job.kind = job, run.id = %run, %tick, "a tick becomes a run");
     }
-    if let Some(skipped) = after.skipped.as_ref().filter(|_| after.skips > before.skips) {
+    // A reason that lasts is told once.
+    let reason = |record: &JobRecord| record.skipped.as_ref().map(|skipped| skipped.reason.clone());
+    if after.skips > before.skips
+        && reason(after) != reason(before)
+        && let Some(skipped) = &after.skipped
+    {
         info!(job.kind = job, tick = %skipped.at, reason = skipped.reason, "a tick is left out");
-    }
-}
-
-/// A file of one task: the job, without parameters. The same for the same tick, whoever submits it.
-fn submission(job: &str, policy: &JobPolicy, TickRun { run, tick, .. }: TickRun) -> Submission {
-    let file = json!({
-        "id": job,
-        "title": format!("{job} at {tick}"),
-        "priority": policy.priority.name(),
-        "tags": ["scheduled"],
-        "tasks": [{
-            "id": job,
-            "description": format!("The tick of {tick}."),
-            "job": job,
-            "priority": policy.priority.name(),
-        }],
-    });
-    Submission {
-        run,
-        alt: Source::Inline(Bytes::from(file.to_string())),
-        priority: policy.priority,
-        mode: None,
-        persona: None,
-        reuse: None,
-        last: alt::LastOptions::default(),
     }
 }
