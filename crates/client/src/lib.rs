@@ -5,8 +5,10 @@ mod download;
 mod fetch;
 mod find;
 mod fleet;
+mod health;
 mod jobs;
 mod model;
+mod queues;
 mod submit;
 mod watch;
 
@@ -21,7 +23,9 @@ pub use download::{DownloadError, download};
 pub use fetch::{FetchError, Fetched, fetch_all, fetch_last, folder_of, verify_stored};
 pub use find::{FindError, short};
 pub use fleet::{LocalFleet, LocalSettings, StartError};
+pub use health::JobLoad;
 pub use model::{Model, SettingError};
+pub use queues::PushError;
 pub use submit::{Request, SubmitError, run_of_key};
 pub use watch::{Seen, Watch};
 
