@@ -6,12 +6,23 @@
 
 mod address;
 mod capture;
+mod child;
+mod connect;
+mod contract;
+mod fingerprint;
 mod group;
+mod hiro;
 mod jq;
+mod model;
 mod nesting;
+mod oauth;
+mod picture;
+mod posts;
 mod present;
 mod program;
 mod request;
+mod service;
+mod twitter;
 
 include!(concat!(env!("OUT_DIR"), "/jobs.rs"));
 

@@ -55,7 +55,7 @@ impl Request {
         if body.is_some() && json.is_some() {
             return Err(Error::parameter("json", "give `body` or `json`, not both"));
         }
-        let url = check_url(url, context.permissions().allow_private_addresses)?;
+        let url = check_url("url", url, context.permissions().allow_private_addresses)?;
         let mut headers = check_headers(headers)?;
         if json.is_some() && !headers.contains_key(CONTENT_TYPE) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -88,8 +88,8 @@ impl Request {
         let refused =
             |problem: String| Error::Refused(format!("redirect to `{location}`: {problem}"));
         let next = self.url.join(location).map_err(|fault| refused(fault.to_string()))?;
-        let next =
-            check_url(next.as_str(), allow_private).map_err(|fault| refused(fault.to_string()))?;
+        let next = check_url("url", next.as_str(), allow_private)
+            .map_err(|fault| refused(fault.to_string()))?;
         if self.url.scheme() == "https" && next.scheme() != "https" {
             return Err(refused("it leads from https to http".to_owned()));
         }
@@ -112,9 +112,14 @@ impl Request {
     }
 }
 
-/// Reads an address and checks it as far as that can be done without resolving its host.
-fn check_url(text: &str, allow_private: bool) -> Result<Url, Error> {
-    let wrong = |problem: String| Error::parameter("url", problem);
+/// Reads the address in the parameter `name` and checks it as far as that can be done without
+/// resolving its host.
+///
+/// # Errors
+/// [`Error::Parameter`] when it is no address for a request; [`Error::Refused`] when it is private
+/// and may not be.
+pub(crate) fn check_url(name: &str, text: &str, allow_private: bool) -> Result<Url, Error> {
+    let wrong = |problem: String| Error::parameter(name, problem);
     if text.len() > URL_BYTES {
         return Err(wrong(format!("is {} bytes; at most {URL_BYTES}", text.len())));
     }
@@ -212,14 +217,16 @@ mod tests {
             ("http://[fd00::1%25eth0]", "not a URL"),
         ];
         for (url, expected) in table {
-            let text = check_url(url, false).unwrap_err().to_string();
+            let text = check_url("url", url, false).unwrap_err().to_string();
             assert!(text.contains(expected), "{url}: {text}");
         }
-        assert!(check_url(&format!("http://a.example/{}", "x".repeat(9000)), false).is_err());
+        assert!(
+            check_url("url", &format!("http://a.example/{}", "x".repeat(9000)), false).is_err()
+        );
         for url in ["http://example.com", "https://1.1.1.1/x?y#z", "http://[2606:4700::1111]:81/"] {
-            assert!(check_url(url, false).is_ok(), "{url}");
+            assert!(check_url("url", url, false).is_ok(), "{url}");
         }
-        assert!(check_url("http://127.0.0.1:80", true).is_ok());
+        assert!(check_url("url", "http://127.0.0.1:80", true).is_ok());
     }
 
     #[test]

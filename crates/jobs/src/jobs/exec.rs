@@ -1,29 +1,21 @@
 //! `exec`: starts a program, without a shell, in a folder and a process group of its own.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::ExitStatus;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use job::{Context, Error, job};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin, Command};
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::capture::{Capture, Captured};
-use crate::group::Group;
+use crate::capture::Captured;
+use crate::child::{Child, Ended};
 use crate::program::{self, Invocation};
 
-/// How long a program has to end by itself once it is asked to.
-const TERMINATION: Duration = Duration::from_secs(5);
 /// How much of what a failed program wrote to stderr its error tells.
 const STDERR_TAIL_BYTES: usize = 2 * 1024;
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 #[derive(Serialize, JsonSchema)]
 struct Output {
@@ -77,18 +69,8 @@ async fn exec(parameters: Parameters, context: Context) -> Result<Output, Error>
     let invocation = Invocation::new(command, argv, args, env)?;
     program::check_limit(max_output_bytes)?;
     program::check_outputs(&outputs)?;
-    let mut child = start(&invocation, stdin.is_some(), &context)?;
-    let Some(group) = child.id().and_then(Group::led_by) else {
-        return Err(Error::failed("the program ended before it could be watched"));
-    };
-    let feeder = feed(child.stdin.take(), stdin);
-    let stdout = child.stdout.take().map(|pipe| Capture::start(pipe, max_output_bytes));
-    let stderr = child.stderr.take().map(|pipe| Capture::start(pipe, max_output_bytes));
-    let status = wait(&mut child, &group, &context).await?;
-    // What the program left behind would hold its pipes open, and outlive the attempt.
-    drop(group);
-    drop(feeder);
-    let (stdout, stderr) = tokio::join!(finish(stdout), finish(stderr));
+    let child = Child::start(&invocation, stdin, max_output_bytes, &context)?;
+    let Ended { status, stdout, stderr } = child.finish(&context).await?;
     let exit_code = expected(&invocation, status, &stderr, &expect_exit)?;
     Ok(Output {
         exit_code,
@@ -100,73 +82,6 @@ async fn exec(parameters: Parameters, context: Context) -> Result<Output, Error>
         stderr_truncated: stderr.truncated,
         files: outputs,
     })
-}
-
-fn start(invocation: &Invocation, has_stdin: bool, context: &Context) -> Result<Child, Error> {
-    let scratch = std::path::absolute(context.scratch()?)
-        .map_err(|fault| Error::Unavailable(format!("no scratch folder: {fault}")))?;
-    let mut command = Command::new(&invocation.program);
-    command
-        .args(&invocation.args)
-        .env_clear()
-        .env("PATH", PATH)
-        .env("LANG", "C.UTF-8")
-        .envs(&invocation.env)
-        .env("HOME", &scratch)
-        .env("TMPDIR", &scratch)
-        .current_dir(&scratch)
-        .stdin(if has_stdin { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    command.spawn().map_err(|fault| not_started(invocation, &fault))
-}
-
-fn not_started(invocation: &Invocation, fault: &io::Error) -> Error {
-    let program = &invocation.program;
-    match fault.kind() {
-        io::ErrorKind::NotFound => {
-            Error::fatal(format!("no program `{program}`; names are looked up in {PATH}"))
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ArgumentListTooLong => {
-            Error::fatal(format!("`{program}` cannot be started: {fault}"))
-        }
-        _ => Error::Unavailable(format!("`{program}` was not started: {fault}")),
-    }
-}
-
-/// Waits for the end of the program, or ends it when the attempt has to stop.
-async fn wait(child: &mut Child, group: &Group, context: &Context) -> Result<ExitStatus, Error> {
-    tokio::select! {
-        status = child.wait() => status.map_err(|fault| {
-            Error::failed(format!("the end of the program was not seen: {fault}"))
-        }),
-        () = context.cancelled().cancelled() => {
-            group.terminate();
-            if tokio::time::timeout(TERMINATION, child.wait()).await.is_err() {
-                group.kill();
-                let _ = child.wait().await;
-            }
-            Err(Error::Cancelled)
-        }
-    }
-}
-
-/// Writes the program's input in the background: a program that never reads it must not block us.
-fn feed(pipe: Option<ChildStdin>, text: Option<String>) -> Option<AbortOnDropHandle<()>> {
-    let (mut pipe, text) = (pipe?, text?);
-    Some(AbortOnDropHandle::new(tokio::spawn(async move {
-        // A program may end, or close its input, before it has read it all: that is no fault.
-        let _ = pipe.write_all(text.as_bytes()).await;
-    })))
-}
-
-async fn finish(capture: Option<Capture>) -> Captured {
-    match capture {
-        Some(capture) => capture.finish().await,
-        None => Captured::default(),
-    }
 }
 
 fn expected(

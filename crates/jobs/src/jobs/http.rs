@@ -1,8 +1,6 @@
 //! `http`: one request to a public address, its answer within bounds.
 
 use std::collections::BTreeMap;
-use std::error::Error as StdError;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use alt::Json;
@@ -10,17 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use job::{Context, Error, job};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::address::{self, CheckingResolver};
+use crate::connect::{broken, client};
 use crate::present::present;
 use crate::request::Request;
 
 const REDIRECTS_MAX: usize = 5;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_SECONDS_MAX: u32 = 3600;
 /// Half of what an output may be: base64 and escapes make a body longer.
 const BODY_BYTES_MAX: usize = protocol::limits::OUTPUT_BYTES / 2;
@@ -218,39 +214,6 @@ fn decode(body: Vec<u8>, form: Form, says_json: bool) -> Result<(Json, Form), Er
 
 fn base64_form(bytes: &[u8]) -> Result<(Json, Form), Error> {
     Ok((Json::from_value(&BASE64.encode(bytes))?, Form::Base64))
-}
-
-/// A fault of the road: another attempt may have better luck, unless the address is refused.
-fn broken(fault: &reqwest::Error) -> Error {
-    if let Some(forbidden) = address::forbidden(fault) {
-        return Error::Refused(forbidden.to_string());
-    }
-    let causes = std::iter::successors(Some(fault as &dyn StdError), |fault| (*fault).source());
-    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    Error::failed(text)
-}
-
-/// The client for workers that allow private addresses, or for those that do not.
-///
-/// It keeps no connection open: every request connects to an address that was just checked.
-fn client(allow_private: bool) -> Result<Client, Error> {
-    static CLIENTS: [OnceLock<Client>; 2] = [OnceLock::new(), OnceLock::new()];
-    let place = &CLIENTS[usize::from(allow_private)];
-    if let Some(client) = place.get() {
-        return Ok(client.clone());
-    }
-    // Refused when the program has installed a provider already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder()
-        .dns_resolver(Arc::new(CheckingResolver { allow_private }))
-        .no_proxy()
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("runner/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|fault| Error::Unavailable(format!("no HTTP client: {fault}")))?;
-    Ok(place.get_or_init(|| client).clone())
 }
 
 const fn timeout_seconds() -> u32 {
