@@ -3,6 +3,7 @@
 mod bundle;
 pub(crate) mod fleet;
 mod jobs;
+mod queue;
 mod roles;
 
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::limits;
 
 pub(crate) use self::bundle::{BundleFlags, SignFlag};
-pub(crate) use self::jobs::{JobsVerb, ScheduleVerb};
+pub(crate) use self::jobs::{JobChange, JobsVerb, ScheduleVerb};
+pub(crate) use self::queue::{LetterArguments, PushArguments, QueueVerb};
 pub(crate) use self::roles::{
     ConnectionFlags, CoordinatorArguments, DoctorArguments, HealthFlag, UpArguments,
     WorkerArguments,
@@ -72,6 +74,11 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ScheduleVerb,
     },
+    /// Messages that jobs work off, and those that failed for good
+    Queue {
+        #[command(subcommand)]
+        verb: QueueVerb,
+    },
     #[command(flatten)]
     Fleet(fleet::FleetVerb),
     /// Show a LAST, or how a run stands
@@ -111,6 +118,8 @@ pub(crate) enum Verb {
     },
     /// Generate an ALT file of any size
     Gen(GenArguments),
+    /// Write the file of a new job, with a test, for its author to fill
+    Init(InitArguments),
     /// Start a whole fleet on this machine: a server, a coordinator and workers
     Up(UpArguments),
     /// Conduct the runs of a fleet, until told to stop
@@ -185,6 +194,16 @@ pub(crate) struct GenArguments {
     /// Where to write the file [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// What tasks will call it: letters, digits, `_`, `-` and `.`, a letter first
+    #[arg(long, value_name = "NAME")]
+    pub(crate) job: String,
+    /// The folder of jobs [default: crates/jobs/src/jobs in a checkout of Runner, else src/jobs]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

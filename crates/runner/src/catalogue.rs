@@ -20,9 +20,8 @@ pub(crate) fn perform(verb: JobsVerb, settings: &Settings) -> Result<Exit, Failu
     match verb {
         JobsVerb::Ls { json } => list(settings, json),
         JobsVerb::Describe { job, json } => describe(&job, settings, json),
-        JobsVerb::Enable { .. } | JobsVerb::Disable { .. } | JobsVerb::Set { .. } => {
-            fleet::change_job(&verb, settings)
-        }
+        JobsVerb::Stats { job, json } => fleet::job_stats(job.as_deref(), json, settings),
+        JobsVerb::Change(change) => fleet::change_job(&change, settings),
     }
 }
 

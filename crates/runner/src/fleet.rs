@@ -3,9 +3,12 @@
 mod again;
 mod cancel;
 mod follow;
+mod health;
 mod list;
+mod queue;
 mod results;
 mod schedule;
+mod stats;
 mod submit;
 mod why;
 mod workers;
@@ -16,7 +19,7 @@ use protocol::{End, RunRecord};
 use store::Store;
 
 use crate::arguments::fleet::{FleetVerb, WorkersVerb};
-use crate::arguments::{JobsVerb, ScheduleVerb};
+use crate::arguments::{JobChange, QueueVerb, ScheduleVerb};
 use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::run::runtime;
@@ -70,13 +73,27 @@ pub(crate) fn perform(verb: FleetVerb, settings: &Settings) -> Result<Exit, Fail
 }
 
 /// Changes a job of the fleet.
-pub(crate) fn change_job(verb: &JobsVerb, settings: &Settings) -> Result<Exit, Failure> {
+pub(crate) fn change_job(verb: &JobChange, settings: &Settings) -> Result<Exit, Failure> {
     block_on(async { schedule::change(&Fleet::open(settings).await?, verb, settings).await })
+}
+
+/// Shows what was counted of jobs, and what they do now.
+pub(crate) fn job_stats(
+    job: Option<&str>,
+    json: bool,
+    settings: &Settings,
+) -> Result<Exit, Failure> {
+    block_on(async { stats::stats(&Fleet::open(settings).await?, job, json, settings).await })
 }
 
 /// Shows or changes when jobs are run.
 pub(crate) fn schedule(verb: &ScheduleVerb, settings: &Settings) -> Result<Exit, Failure> {
     block_on(async { schedule::perform(&Fleet::open(settings).await?, verb, settings).await })
+}
+
+/// Shows or changes what lies on message queues.
+pub(crate) fn queue(verb: QueueVerb, settings: &Settings) -> Result<Exit, Failure> {
+    block_on(async { queue::perform(&Fleet::open(settings).await?, verb, settings).await })
 }
 
 fn block_on(asking: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
@@ -113,6 +130,7 @@ async fn ask(
         FleetVerb::Rerun { run, from, until } => {
             again::rerun(&fleet, &run.run, (from, &until), settings).await
         }
+        FleetVerb::Health { json } => health::health(&fleet, json, settings).await,
         FleetVerb::Workers { verb: WorkersVerb::Ls { json } } => workers::list(&fleet, json).await,
     }
 }

@@ -1,9 +1,11 @@
 //! The two streams: results go to stdout, everything else to stderr.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 
 use anstream::ColorChoice;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter, ParseError};
 
 use crate::exit::Failure;
 
@@ -40,6 +42,19 @@ pub(crate) fn complain(failure: &Failure) {
     say(&text);
 }
 
+/// Has panics told as ever, but for what `clean` takes out of them: a job may panic with anything.
+pub(crate) fn tell_panics(clean: impl Fn(String) -> String + Send + Sync + 'static) {
+    std::panic::set_hook(Box::new(move |panic| {
+        // Only where RUST_BACKTRACE asks for one.
+        let trace = Backtrace::capture();
+        let trace = match trace.status() {
+            BacktraceStatus::Captured => format!("{trace}\n"),
+            _ => String::new(),
+        };
+        say(&clean(format!("{panic}\n{trace}")));
+    }));
+}
+
 /// `1 task`, `2 tasks`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
@@ -63,10 +78,21 @@ pub(crate) fn start_log(filter: &str) -> Result<(), Failure> {
             "use error, warn, info, debug or trace",
         )
     })?;
+    let parsed = match parsed.max_level_hint() {
+        Some(level) if level > LevelFilter::INFO => parsed.add_directive(quiet_library()?),
+        _ => parsed,
+    };
     let started = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(io::stderr)
         .with_ansi(colors())
         .try_init();
     started.map_err(|error| Failure::fault(format!("the log cannot start: {error}")))
+}
+
+/// Where most is told, the library of the road would tell the whole address of its server, with the
+/// password.
+fn quiet_library() -> Result<Directive, Failure> {
+    let directive = "async_nats=warn".parse();
+    directive.map_err(|error: ParseError| Failure::fault(format!("the log cannot start: {error}")))
 }

@@ -78,6 +78,13 @@ pub(crate) enum FleetVerb {
         #[command(flatten)]
         until: Until,
     },
+    /// Say whether the jobs of the fleet do well
+    #[command(after_help = "Exit codes: 0 healthy, 4 degraded, 1 unhealthy or not to be reached.")]
+    Health {
+        /// Print the issues and alerts as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// The workers of the fleet
     Workers {
         #[command(subcommand)]

@@ -18,6 +18,20 @@ pub(crate) enum JobsVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Show what became of the attempts of each job, who runs it now, and what waits
+    Stats {
+        /// Only this job, in full
+        job: Option<String>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    #[command(flatten)]
+    Change(JobChange),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobChange {
     /// Have a job run by itself again, in the whole fleet
     Enable {
         /// The job

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use client::{Request, short};
-use job::Registry;
+use job::{Options, Registry, Rhythm};
 use protocol::{JobRecord, LiveOptions, RunId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::list::table;
 use super::{Fleet, lost};
-use crate::arguments::{JobsVerb, ScheduleVerb};
+use crate::arguments::{JobChange, ScheduleVerb};
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
 use crate::{catalogue, output};
@@ -18,67 +18,61 @@ use crate::{catalogue, output};
 /// Changes a job of the fleet.
 pub(super) async fn change(
     fleet: &Fleet,
-    verb: &JobsVerb,
+    verb: &JobChange,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
-    let (job, set): (_, Vec<Set>) = match verb {
-        JobsVerb::Enable { job } => (job, vec![Set::Enabled(Some(true))]),
-        JobsVerb::Disable { job } => (job, vec![Set::Enabled(Some(false))]),
-        JobsVerb::Set { job, options } => {
-            (job, options.iter().map(|text| Set::read(text)).collect::<Result<_, _>>()?)
+    let (job, said) = match verb {
+        JobChange::Enable { job } => (job, vec![("enabled", "true")]),
+        JobChange::Disable { job } => (job, vec![("enabled", "false")]),
+        JobChange::Set { job, options } => {
+            (job, options.iter().map(|text| pair(text)).collect::<Result<_, _>>()?)
         }
-        JobsVerb::Ls { .. } | JobsVerb::Describe { .. } => return Ok(Exit::Success),
     };
+    let checked = set(&mut LiveOptions::default(), &said);
+    checked.map_err(|problem| Failure::usage(problem, SETTABLE))?;
     known(fleet, job, settings).await?;
+    // The limit of a job is that of its queue.
+    let registry = catalogue::registry(settings)?;
+    let shares = registry.get(job).is_some_and(|job| job.options.max_concurrent.is_none());
+    if shares && said.iter().any(|(option, _)| *option == "max_concurrent") {
+        let problem = format!("`{job}` has no limit to change: it declares no `max_concurrent`");
+        return Err(Failure::usage(problem, "declare one, and start the roles again"));
+    }
     let record = fleet.client.change_job(job, |record| {
-        set.iter().for_each(|one| one.apply(&mut record.set));
+        // Checked above.
+        let _ = set(&mut record.set, &said);
     });
     let record = record.await.map_err(|error| lost(&error))?;
     output::result(&format!("{job}: {}\n", shown(&record.set)))?;
     Ok(Exit::Success)
 }
 
-/// One option that can be set while a fleet runs; without a value it is as declared.
-#[derive(Debug, Clone, Copy)]
-enum Set {
-    Enabled(Option<bool>),
-    Interval(Option<u32>),
-    MaxConcurrent(Option<u32>),
+const SETTABLE: &str = "such as interval_seconds=60, enabled=false, or interval_seconds= for what the \
+                        job declares";
+
+fn pair(text: &str) -> Result<(&str, &str), Failure> {
+    let wrong = || Failure::usage(format!("`{text}` is no OPTION=VALUE"), SETTABLE);
+    text.split_once('=').ok_or_else(wrong)
 }
 
-impl Set {
-    fn read(text: &str) -> Result<Self, Failure> {
-        let help = "such as max_concurrent=3, interval_seconds=60, enabled=false, or \
-                    max_concurrent= for what the job declares";
-        let wrong = |problem: String| Failure::usage(format!("`{text}` {problem}"), help);
-        let Some((option, value)) = text.split_once('=') else {
-            return Err(wrong("is no OPTION=VALUE".to_owned()));
-        };
-        let number = || match value.parse::<u32>() {
-            _ if value.is_empty() => Ok(None),
-            Ok(number) if number > 0 => Ok(Some(number)),
-            _ => Err(wrong("needs a whole number from 1".to_owned())),
-        };
-        match option {
-            "enabled" => match value {
-                "" => Ok(Self::Enabled(None)),
-                "true" | "1" | "yes" | "on" => Ok(Self::Enabled(Some(true))),
-                "false" | "0" | "no" | "off" => Ok(Self::Enabled(Some(false))),
-                _ => Err(wrong("needs true or false".to_owned())),
-            },
-            "interval_seconds" => Ok(Self::Interval(number()?)),
-            "max_concurrent" => Ok(Self::MaxConcurrent(number()?)),
-            _ => Err(wrong("names no option that can be set in a running fleet".to_owned())),
+/// Sets each option, by the words of the attribute; one without a value is as declared.
+fn set(live: &mut LiveOptions, said: &[(&str, &str)]) -> Result<(), String> {
+    for &(option, value) in said {
+        let mut options = Options::DEFAULT;
+        if !value.is_empty() {
+            options.set(option, value)?;
+        }
+        match (option, options.rhythm) {
+            ("enabled", _) => live.enabled = (!value.is_empty()).then_some(options.enabled),
+            ("interval_seconds", Some(Rhythm::Every(seconds))) => {
+                live.interval_seconds = Some(seconds);
+            }
+            ("interval_seconds", _) => live.interval_seconds = None,
+            ("max_concurrent", _) => live.max_concurrent = options.max_concurrent,
+            _ => return Err(format!("`{option}` cannot be set in a running fleet")),
         }
     }
-
-    const fn apply(self, set: &mut LiveOptions) {
-        match self {
-            Self::Enabled(value) => set.enabled = value,
-            Self::Interval(value) => set.interval_seconds = value,
-            Self::MaxConcurrent(value) => set.max_concurrent = value,
-        }
-    }
+    Ok(())
 }
 
 fn shown(set: &LiveOptions) -> String {
@@ -231,8 +225,9 @@ impl Row {
         let last = record.last.map(|last| {
             format!("{} {}, {}", short(last.was.run), last.status.name(), ago(last.ended))
         });
-        let current = if let Some(under_way) = record.under_way {
-            format!("{} since {} s", short(under_way.run), now.since(under_way.began) / 1000)
+        let current = if let Some(under_way) = &record.under_way {
+            let begun = under_way.begun;
+            format!("{} since {} s", short(begun.run), now.since(begun.began) / 1000)
         } else if let Some(waiting) = &record.waiting {
             format!("waits: {}", waiting.reason.as_deref().unwrap_or("its turn"))
         } else if let Some(skipped) = record

@@ -34,7 +34,9 @@ pub(super) async fn why(
             Ok(Exit::Success)
         }
         Some(Answer::NoSuchTask { nearest }) => Err(no_such_task(task, nearest.as_deref())),
-        Some(Answer::Snapshot(_)) => Err(Failure::fault("the coordinator answered something else")),
+        Some(Answer::Snapshot(_) | Answer::Waiting(_)) => {
+            Err(Failure::fault("the coordinator answered something else"))
+        }
         None => {
             // It may have ended since.
             let record = fleet.client.record(run).await.map_err(|error| lost(&error))?;

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// An idle worker says that it lives every 3 seconds.
-const LISTEN: Duration = Duration::from_secs(4);
+pub(super) const LISTEN: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Serialize)]
 struct Worker {

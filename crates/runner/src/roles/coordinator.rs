@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use protocol::limits;
+use tokio_util::sync::CancellationToken;
 
 use crate::arguments::CoordinatorArguments;
 use crate::connection;
@@ -33,15 +34,31 @@ pub(crate) fn coordinator(
             scratch: scratch.path().to_owned(),
             report_every: REPORT,
             window: limits::WINDOW,
-            metrics,
+            metrics: metrics.clone(),
             last,
             signing_key,
             adviser,
         };
-        let ticking =
-            coordinator::keep_time(fleet.bus.clone(), settings.catalogue.clone(), shutdown.clone());
-        let conducting = coordinator::coordinate(fleet.bus, fleet.store, settings, shutdown);
-        let ended = tokio::try_join!(ticking, conducting);
+        let ticking = coordinator::keep_time(
+            fleet.bus.clone(),
+            fleet.store.clone(),
+            settings.catalogue.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        );
+        let done = CancellationToken::new();
+        let counting = coordinator::keep_books(fleet.bus.clone(), metrics, done.clone());
+        let counting = async {
+            counting.await;
+            Ok(())
+        };
+        let conducting = async {
+            let conducted =
+                coordinator::coordinate(fleet.bus, fleet.store, settings, shutdown).await;
+            done.cancel();
+            conducted
+        };
+        let ended = tokio::try_join!(ticking, conducting, counting);
         ended.map(drop).map_err(|error| connection::lost(&error))
     })
 }

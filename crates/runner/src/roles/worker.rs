@@ -67,12 +67,17 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
 /// Takes the queues of jobs that are not ready here off the list: another worker may have what they
 /// require, and their tasks wait for it.
 fn leave_to_others(registry: &Registry, environment: &Environment, queues: &mut Queues) {
+    let mut missed = Vec::new();
     for job in registry.iter() {
         let own = job.options.own_queue(job.name);
         if let Some((missing, own)) = environment.missing(job.options.requires).zip(own) {
-            warn!(job.kind = job.name, missing, "the job is not ready: a variable is not set");
+            missed.push(format!("{} ({missing})", job.name));
             queues.remove(&own);
         }
+    }
+    if !missed.is_empty() {
+        let jobs = missed.join(", ");
+        info!(jobs, "left to others, as a variable is not set here");
     }
 }
 
@@ -129,6 +134,8 @@ fn served(
         let help = format!("this program has {}", known.join(", "));
         return Err(Failure::usage(format!("--jobs: there is no job `{unknown}`"), help));
     }
+    // Whoever says an older name means the job.
+    let jobs = jobs.into_iter().filter_map(|job| all.get(job)).map(|job| job.name).collect();
     let following = if named.is_empty() { following(&all, &jobs, &limits)? } else { named };
     Ok((all.only(|job| jobs.contains(job)), following))
 }
@@ -138,7 +145,7 @@ fn following(all: &Registry, jobs: &BTreeSet<&str>, limits: &Queues) -> Result<Q
     let catalogue = all.catalogue();
     let queue_of = |job: &str| catalogue.0.get(job).map(|policy| policy.queue.as_str());
     let queues: BTreeSet<_> = jobs.iter().filter_map(|job| queue_of(job)).collect();
-    let mut others = catalogue.names().filter(|job| !jobs.contains(job));
+    let mut others = all.names().filter(|job| !jobs.contains(job));
     let stranger = others.find_map(|job| Some((job, *queues.get(queue_of(job)?)?)));
     if let Some((job, queue)) = stranger {
         let message = format!("--jobs: the queue `{queue}` has tasks of the job `{job}` too");
@@ -213,6 +220,9 @@ mod tests {
         assert!(shared.message.contains("`default` has tasks of the job"), "{shared}");
         let every: Vec<_> = all().names().map(ToOwned::to_owned).collect();
         assert!(served(all(), &every, &[]).is_ok());
+        let (registry, queues) = served(all(), &list(&["dao_tweet"]), &[]).unwrap();
+        assert_eq!(registry.names().collect::<Vec<_>>(), ["dao_deployment_tweet"]);
+        assert_eq!(queues.into_keys().collect::<Vec<_>>(), ["dao_deployment_tweet"]);
     }
 
     #[test]
