@@ -10,12 +10,12 @@ default:
 # Format every file; the build finds the jobs, so cargo does not see them as modules.
 fmt:
     cargo fmt --all
-    rustfmt --edition 2024 crates/jobs/src/jobs/*.rs
+    rustfmt --edition 2024 crates/jobs/src/jobs/*.rs tests/own/src/jobs/*.rs
 
 # Fail on any file that `fmt` would change.
 fmt-check:
     cargo fmt --all --check
-    rustfmt --edition 2024 --check crates/jobs/src/jobs/*.rs
+    rustfmt --edition 2024 --check crates/jobs/src/jobs/*.rs tests/own/src/jobs/*.rs
 
 # Fail on any warning of the compiler or of clippy.
 lint:
@@ -27,7 +27,7 @@ lint:
 
 # Run every test.
 test: doctest
-    cargo build --package runner --locked
+    cargo build --package runner --package own --locked
     {{ tester }} --workspace --locked
 
 # Run the examples in the docs that authors of ALT files and of jobs read.

@@ -172,9 +172,15 @@ impl Role {
     /// One of its counts that has no labels.
     #[must_use]
     pub fn count(&self, name: &str) -> Option<u64> {
-        let said = get(self.health, "/metrics")?;
+        let said = self.metrics()?;
         let line = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         line.parse().ok()
+    }
+
+    /// Everything that it counts, as Prometheus reads it.
+    #[must_use]
+    pub fn metrics(&self) -> Option<String> {
+        get(self.health, "/metrics")
     }
 
     /// Everything that roles of this name logged.

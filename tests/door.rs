@@ -24,34 +24,48 @@ const OFTEN: Duration = Duration::from_millis(5);
 /// The built program. Cargo's own lock lets many processes ask for it at once.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // <target>/<profile>/deps/<this test>
-        let this = std::env::current_exe().unwrap();
-        let profile = this.ancestors().nth(2).unwrap();
-        let name = match profile.file_name().and_then(OsStr::to_str).unwrap() {
-            "debug" => "dev",
-            name => name,
-        };
-        let target = profile.parent().unwrap().to_str().unwrap();
-        cargo(&[
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "runner",
-            "--profile",
-            name,
-            "--target-dir",
-            target,
-        ])
-        .unwrap_or_else(|error| panic!("the program cannot be built: {error}"));
-        profile.join("runner")
-    })
+    PROGRAM.get_or_init(|| built("runner"))
+}
+
+/// The program that an author of jobs writes, built.
+pub(crate) fn own() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| built("own"))
+}
+
+fn built(package: &str) -> PathBuf {
+    let profile = profile();
+    let name = match profile.file_name().and_then(OsStr::to_str).unwrap() {
+        "debug" => "dev",
+        name => name,
+    };
+    let target = profile.parent().unwrap().to_str().unwrap();
+    cargo(&[
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        package,
+        "--profile",
+        name,
+        "--target-dir",
+        target,
+    ])
+    .unwrap_or_else(|error| panic!("`{package}` cannot be built: {error}"));
+    profile.join(package)
+}
+
+/// Where cargo puts what it builds like this test.
+pub(crate) fn profile() -> PathBuf {
+    // <target>/<profile>/deps/<this test>
+    let this = std::env::current_exe().unwrap();
+    this.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// A fresh folder, and an environment with nothing in it, to call the program in.
 #[derive(Debug)]
 pub(crate) struct Door {
+    program: &'static Path,
     /// Emptied when the door goes.
     _folder: TempDir,
     /// The folder without links on the way, as the program prints it.
@@ -61,8 +75,14 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new() -> Self {
+        Self::of(program())
+    }
+
+    /// The same of another program.
+    pub(crate) fn of(program: &'static Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { path: folder.path().canonicalize().unwrap(), _folder: folder, variables: Vec::new() }
+        let path = folder.path().canonicalize().unwrap();
+        Self { program, path, _folder: folder, variables: Vec::new() }
     }
 
     /// Sets a variable of the environment for all calls from now on.
@@ -128,7 +148,7 @@ impl Door {
     }
 
     fn begin(&self, arguments: &[&str], input: &str) -> Running {
-        let mut command = Command::new(program());
+        let mut command = Command::new(self.program);
         command.args(arguments);
         self.dress(&mut command);
         let mut child = command
@@ -198,6 +218,13 @@ impl Running {
 
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Ends it at once (SIGKILL), and waits until it is gone: its process id.
+    pub(crate) fn kill(&mut self) -> u32 {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child.id()
     }
 
     /// Waits until stderr holds `text`.

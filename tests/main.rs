@@ -1,19 +1,24 @@
 //! One module per promise of the README.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
+mod authors;
 mod bundle;
+mod counting;
 mod door;
 mod fleet;
 mod fuzz;
 mod insights;
 mod inspecting;
 mod jobs;
+mod limits;
 mod permissions;
 mod progress;
 mod purity;
+mod queues;
 mod rig;
 mod roles;
 mod run;
+mod secrets;
 mod sizes;
 mod source;
 mod stopping;

@@ -35,6 +35,10 @@ async fn a_client_submits_cancels_asks_and_watches() {
         .answers("$JS.API.DIRECT.GET.KV_runs", &json!({"multi_last": ["$KV.runs.>"]}).to_string())
         .await;
     assert_eq!(records, ["one", "two", "204"]);
+    coordinator.store("stats.echo", &[], "counted").await;
+    let asked = json!({"batch": 9, "seq": 1, "next_by_subj": "stats.*"}).to_string();
+    let counted = client.answers("$JS.API.DIRECT.GET.JOBS", &asked).await;
+    assert_eq!(counted, ["counted", "204"]);
     for (subject, answer) in [
         ("$JS.API.DIRECT.GET.KV_runs.$KV.runs.r2", "two"),
         ("$JS.API.DIRECT.GET.KV_runs.$KV.runs.r3", "404"),
@@ -130,6 +134,14 @@ async fn a_worker_pulls_in_batches_waits_and_settles() {
     let asked = json!({"last_by_subj": "seat.limited.0"}).to_string();
     let led = worker.store("$JS.API.STREAM.MSG.GET.SEATS", &[], &asked).await;
     assert_eq!(led["message"]["subject"], "seat.limited.0", "{led}");
+    let said = "$JS.API.DIRECT.GET.HELD.held.limited.0";
+    assert_eq!(worker.answer(said).await, "404");
+    let first = worker.store("held.limited.0", &create_only(), "one").await["seq"].to_string();
+    let refused = worker.store("held.limited.0", &create_only(), "two").await;
+    assert_eq!(refused["error"]["err_code"], 10071, "{refused}");
+    let then = vec![("Nats-Expected-Last-Subject-Sequence", first)];
+    assert!(worker.store("held.limited.0", &then, "three").await["seq"].is_u64());
+    assert_eq!(worker.answer(said).await, "three");
     seat[0].ack_with(AckKind::Nak(None)).await.unwrap();
     let wait = Some(Duration::from_secs(10));
     assert_eq!(worker.pull(&seats, 1, wait).await[0].subject.as_str(), "seat.limited.0");
@@ -209,6 +221,7 @@ async fn a_coordinator_does_everything_but_change_streams() {
         ("run.r1.end", create_only()),
         ("run.r1.insights", create_only()),
         ("quarantine.alt.1", vec![]),
+        ("stats.echo", vec![]),
         ("$KV.runs.r1", vec![]),
     ] {
         let told = coordinator.store(subject, &headers, "said").await;

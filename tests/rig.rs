@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::servers::{NatsCluster, NatsServer};
 use tokio::time::Instant;
 
-use crate::door::{Done, Door, LONG, Running};
+use crate::door::{Done, Door, LONG, Running, own};
 
 /// Tests of a fleet: each on one server, and once more where every stream lies on three.
 macro_rules! on_one_server_and_on_three {
@@ -70,18 +70,23 @@ impl Rig {
     /// The same with more variables.
     #[track_caller]
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
-        Self::on(Servers::One(NatsServer::start()), variables)
+        Self::on(Servers::One(NatsServer::start()), Door::new(), variables)
+    }
+
+    /// The same, of the program that an author of jobs writes.
+    #[track_caller]
+    pub(crate) fn of_an_author(variables: &[(&str, &str)]) -> Self {
+        Self::on(Servers::One(NatsServer::start()), Door::of(own()), variables)
     }
 
     /// The same on three servers.
     #[track_caller]
     pub(crate) fn on_three(variables: &[(&str, &str)]) -> Self {
-        Self::on(Servers::Three(NatsCluster::start()), variables)
+        Self::on(Servers::Three(NatsCluster::start()), Door::new(), variables)
     }
 
     #[track_caller]
-    fn on(servers: Servers, variables: &[(&str, &str)]) -> Self {
-        let mut door = Door::new();
+    fn on(servers: Servers, mut door: Door, variables: &[(&str, &str)]) -> Self {
         variables.iter().for_each(|&(name, value)| door.set(name, value));
         door.set("RUNNER_NATS_URL", servers.url());
         door.set("RUNNER_STORE_URL", format!("file://{}", door.path("store").display()));
@@ -158,6 +163,15 @@ impl Rig {
 
     pub(crate) fn worker(&mut self, flags: &[&str]) {
         self.roles.push(self.door.start(&[&["worker", "--health", "off"], flags].concat()));
+    }
+
+    /// Kills the role that was started as this one, from 0, and starts a worker in its place: the
+    /// process id of the one that is gone.
+    pub(crate) fn replace(&mut self, role: usize, flags: &[&str]) -> u32 {
+        let gone = self.roles[role].kill();
+        let words = [&["worker", "--health", "off"], flags].concat();
+        self.roles[role] = self.door.start(&words);
+        gone
     }
 
     #[track_caller]

@@ -40,8 +40,12 @@ fn one_run_each(ticks: &BTreeMap<u64, usize>) {
 }
 
 fn scheduled(rig: &Rig) -> Value {
+    scheduled_job(rig, "echo")
+}
+
+fn scheduled_job(rig: &Rig, job: &str) -> Value {
     let rows = rig.call(&["schedule", "ls", "--json"]).code(0).json();
-    let row = rows.as_array().unwrap().iter().find(|row| row["job"] == "echo").cloned();
+    let row = rows.as_array().unwrap().iter().find(|row| row["job"] == job).cloned();
     row.unwrap_or_default()
 }
 
@@ -101,6 +105,9 @@ fn people_change_what_runs_by_itself_while_the_fleet_runs() {
     for wrong in [
         ["jobs", "set", "echo", "interval_seconds=0"].as_slice(),
         &["jobs", "set", "echo", "max_retries=3"],
+        &["jobs", "set", "echo", "max_concurrent=3"],
+        &["jobs", "set", "echo", "max_concurrent=0"],
+        &["jobs", "set", "echo", "enabled"],
         &["jobs", "enable", "ecko"],
         &["schedule", "trigger", "echo", "--parameters", "{"],
     ] {
@@ -145,5 +152,54 @@ fn a_tick_that_nobody_could_run_is_left_out_and_says_why() {
     });
     rig.worker(&[]);
     until_more_runs(&rig, 1);
+    rig.stop_all(Signal::TERM);
+}
+
+#[test]
+fn a_schedule_that_cannot_be_holds_up_no_other_and_one_that_is_gone_is_made_anew() {
+    // The one that is looked after first is wrong.
+    let variables = [("ECHO_CRON", "99 99 99 99 99 99"), ("SLEEP_INTERVAL_SECONDS", "1")];
+    let mut rig = Rig::with(&[variables.as_slice(), &[("RUNNER_LEASE_SECONDS", "2")]].concat());
+    rig.coordinator();
+    rig.worker(&[]);
+    let runs = |rig: &Rig| scheduled_job(rig, "sleep")["runs"].as_u64().unwrap_or(0);
+    repeat("the other job runs", || runs(&rig) >= 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(rig.url()).await.unwrap();
+        let purged = client.request("$JS.API.STREAM.PURGE.SCHEDULES", "".into()).await.unwrap();
+        assert!(purged.payload.starts_with(b"{\"type\""), "{purged:?}");
+    });
+    let before = runs(&rig);
+    repeat("it goes on", || runs(&rig) >= before + 2);
+    assert!(rig.stop_all(Signal::TERM).contains("schedule.def.echo"), "the wrong one is named");
+}
+
+#[test]
+fn a_limit_that_people_set_holds_whoever_starts_later() {
+    let variables = [("SLEEP_MAX_CONCURRENT", "3"), ("RUNNER_LEASE_SECONDS", "2")];
+    let mut rig = Rig::with(&variables).and_work(8);
+    let seats = |rig: &Rig| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(rig.url()).await.unwrap();
+            let asked = r#"{"subjects_filter": "seat.sleep.*"}"#;
+            let said = client.request("$JS.API.STREAM.INFO.SEATS", asked.into()).await.unwrap();
+            let said: Value = serde_json::from_slice(&said.payload).unwrap();
+            said["state"]["subjects"].as_object().map_or(0, serde_json::Map::len)
+        })
+    };
+    repeat("as declared", || seats(&rig) == 3);
+    for (set, expected) in [("max_concurrent=5", 5), ("max_concurrent=1", 1)] {
+        rig.call(&["jobs", "set", "sleep", set]).code(0);
+        repeat(set, || seats(&rig) == expected);
+        rig.coordinator();
+        rig.worker(&[]);
+        // Whoever starts says what the job declares.
+        pass(Duration::from_secs(5));
+        assert_eq!(seats(&rig), expected, "{set}");
+    }
+    rig.call(&["jobs", "set", "sleep", "max_concurrent="]).code(0);
+    repeat("as declared again", || seats(&rig) == 3);
     rig.stop_all(Signal::TERM);
 }

@@ -140,7 +140,7 @@ impl<B: Bus> Bus for Road<B> {
         self.0.insights_of(run).await
     }
 
-    async fn end(&self, end: End) -> Result<(), Error> {
+    async fn end(&self, end: End) -> Result<Recorded, Error> {
         at("Bus.end", self.0.end(end)).await
     }
 

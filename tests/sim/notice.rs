@@ -1,13 +1,20 @@
 //! Which rare states a message to the server, and its answer, show.
 
+use protocol::codec;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::jetstream::{JetStream, Message, Sent};
+use crate::jetstream::{JetStream, Message, Sent, Stored};
 use crate::{oracle, rare};
 
 /// Before the server takes a message.
 pub(crate) fn before(now: u64, server: &JetStream, message: &Message) {
     let words: Vec<&str> = message.subject.split('.').collect();
+    if let ["held", _, number] = *words.as_slice()
+        && number != "aged"
+    {
+        return hold(server, message);
+    }
     let ["$JS", "ACK", stream, consumer, delivered, sequence, ..] = *words.as_slice() else {
         return;
     };
@@ -26,9 +33,33 @@ pub(crate) fn before(now: u64, server: &JetStream, message: &Message) {
         b"+WPI" => rare::reach("a lease was renewed by one who had lost it"),
         // The server gives it to a third one then. It does not ask who says so, and a word that was
         // on its way for longer than a lease cannot be called back. Seen in no seed of two thousand.
-        b"-NAK" => oracle::forget(),
+        b"-NAK" => oracle::free(),
         _ => {}
     }
+}
+
+/// What is said of a seat since a start of the server.
+#[derive(Deserialize)]
+struct Hold {
+    server: String,
+    #[serde(default)]
+    holder: Option<String>,
+}
+
+/// Somebody says who sits in a seat.
+fn hold(server: &JetStream, message: &Message) {
+    let read = |payload: &[u8]| codec::decode::<Hold>(payload).unwrap();
+    let is_last = |stored: &&Stored| stored.subject == message.subject;
+    let before = server.messages("HELD").map(|(_, stored)| stored).find(is_last);
+    let before = before.map(|stored| read(&stored.payload));
+    let before = before.filter(|hold| server.server_id().ends_with(&hold.server));
+    rare::reach(match (read(&message.payload).holder, before) {
+        (Some(_), _) => "a seat was claimed anew by its holder",
+        (None, Some(Hold { holder: Some(_), .. })) => {
+            "a seat was handed out that another had claimed"
+        }
+        (None, _) => "a seat was taken after a start, and nobody had claimed it",
+    });
 }
 
 /// What the server hands out.

@@ -82,6 +82,8 @@ struct Oracle {
     raw: usize,
     /// When the server forgot leases, nanoseconds.
     forgot: Vec<u64>,
+    /// When a late word of who had lost a message handed it back for who has it.
+    freed: Vec<u64>,
     hands: handed::Hands,
     broken: Option<Broken>,
 }
@@ -140,6 +142,7 @@ pub(crate) fn watch(plan: Arc<Plan>, is_told: bool) {
         runs: BTreeMap::new(),
         raw: 0,
         forgot: Vec::new(),
+        freed: Vec::new(),
         hands: handed::Hands::default(),
         broken: None,
     };
@@ -176,6 +179,11 @@ pub(crate) fn step(now: u64, message: &Message) {
 /// The server was started again without what it knew of its leases.
 pub(crate) fn forget() {
     with(|oracle| oracle.forgot.push(oracle.now));
+}
+
+/// A message that another holds by now was handed back by who had lost it.
+pub(crate) fn free() {
+    with(|oracle| oracle.freed.push(oracle.now));
 }
 
 /// A client submits the run of this plan.

@@ -95,7 +95,8 @@ pub(crate) enum Fault {
     Bucket { faults: u64, pause_ms: u64 },
 }
 
-/// One seed in so many has a queue that is never empty while faults come.
+/// One seed in so many has a queue that is never empty while faults come, and one a limit that is
+/// always reached.
 const CROWDED: u64 = 20;
 
 impl Plan {
@@ -110,6 +111,9 @@ impl Plan {
         let mut lot = Lot::new(seed);
         if seed.is_multiple_of(CROWDED) {
             return Self::draw_crowded(seed, &mut lot);
+        }
+        if (seed + CROWDED / 2).is_multiple_of(CROWDED) {
+            return Self::draw_seated(seed, &mut lot);
         }
         let coordinators = lot.place(3) + 1;
         let workers: Vec<usize> = (0..=lot.place(4)).map(|_| lot.place(4) + 1).collect();
@@ -169,11 +173,11 @@ impl Plan {
         // Half of it is there at once, the rest comes bit by bit.
         let slots: usize = workers.iter().sum();
         let count = slots * usize::try_from(healed_ms / (ms + rounds_ms)).unwrap();
-        let mut runs = vec![RunPlan::crowd(0, 0, count / 2, ms)];
+        let mut runs = vec![RunPlan::crowd(0, 0, count / 2, ms, false)];
         let parts = lot.place(3) + 1;
         for part in 1..=parts {
             let at_ms = healed_ms / 2 * part as u64 / (parts as u64 + 1);
-            runs.push(RunPlan::crowd(part, at_ms, count.div_ceil(2 * parts), ms));
+            runs.push(RunPlan::crowd(part, at_ms, count.div_ceil(2 * parts), ms, false));
         }
         let coordinators = lot.place(2) + 1;
         let processes = coordinators + workers.len();
@@ -208,6 +212,41 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// A plan in which seats are handed out right before the server is killed, and others wait for
+    /// one: started again, it does not know who sits there. Idle workers keep their seats, so this
+    /// is when they have just come.
+    fn draw_seated(seed: u64, lot: &mut Lot) -> Self {
+        let lease_s = lot.within(2, 3);
+        let workers = lot.pick(&[&[2, 2][..], &[1, 1, 2], &[3, 3]]).to_vec();
+        let pace = Pace { least_us: 500, most_us: 5_000, spikes: 0, breaks: 0 };
+        let ms = lot.pick(&[1_500, 2_500, 4_000, 9_000]);
+        let runs = vec![RunPlan::crowd(0, lot.within(0, 500), 8, ms, true)];
+        let kill = |at_ms, lot: &mut Lot| {
+            let fault = Fault::KillServer { away_ms: lot.pick(&[10, 300]), forgets: true };
+            FaultPlan { at_ms, fault }
+        };
+        let first = lot.within(600, 1_600);
+        let again = first + lot.within(1_000, 8_000);
+        let faults = vec![kill(first, lot), kill(again, lot)];
+        let (is_conditional, window, gone) = (true, limits::WINDOW, None);
+        Self {
+            seed,
+            coordinators: 1,
+            workers,
+            lease_s,
+            window,
+            pace,
+            is_conditional,
+            runs,
+            faults,
+            is_calm: false,
+            healed_ms: 12_000,
+            gone,
+        }
+    }
+}
+
 impl RunPlan {
     fn draw(lot: &mut Lot, number: usize, healed_ms: u64) -> Self {
         let count = lot.pick(&[1, 2, 3, 5, 8, 13, 40]);
@@ -221,11 +260,11 @@ impl RunPlan {
     }
 
     /// So many tasks that need nothing, each done after `ms`.
-    fn crowd(number: usize, at_ms: u64, count: usize, ms: u64) -> Self {
+    fn crowd(number: usize, at_ms: u64, count: usize, ms: u64, is_limited: bool) -> Self {
         let task = TaskPlan {
             needs: Vec::new(),
             reads: false,
-            is_limited: false,
+            is_limited,
             retries: 0,
             priority: "medium",
             fates: vec![Fate::Done(ms)],

@@ -7,7 +7,7 @@ use tests::servers::NatsServer;
 
 use crate::door::{Done, Door, LONG, Running};
 use crate::permissions::{environment, password, shipped};
-use crate::rig::{echo, file, sleep};
+use crate::rig::{echo, file, repeat, sleep};
 
 /// A server with the accounts that we ship, and a door for each role.
 struct Guarded {
@@ -20,12 +20,19 @@ impl Guarded {
     /// Streams made by the operator, and a coordinator.
     #[track_caller]
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with more variables.
+    #[track_caller]
+    fn with(more: &[(&str, &str)]) -> Self {
         let variables = environment();
         let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
         let server = NatsServer::start_with_environment(&shipped(), &variables);
         let mut folder = Door::new();
         folder.set("RUNNER_STORE_URL", format!("file://{}", folder.path("store").display()));
         folder.set("RUNNER_LEASE_SECONDS", "2");
+        more.iter().for_each(|(name, value)| folder.set(name, value));
         let mut this = Self { folder, roles: Vec::new(), server };
         for flags in [&["doctor", "--fix"][..], &["doctor"]] {
             this.call("operator", flags).code(0);
@@ -44,6 +51,12 @@ impl Guarded {
     fn call(&mut self, user: &str, arguments: &[&str]) -> Done {
         self.dress(user);
         self.folder.call(arguments)
+    }
+
+    /// The row of a list in which a column says this.
+    fn row(&mut self, list: &[&str], column: &str, name: &str) -> Value {
+        let rows = self.call("client", list).code(0).json();
+        rows.as_array().unwrap().iter().find(|row| row[column] == name).cloned().unwrap_or_default()
     }
 
     fn start(&mut self, user: &str, arguments: &[&str]) {
@@ -115,6 +128,8 @@ fn every_verb_works_as_the_user_of_its_role() {
     site.until_why(&long, "t", "running on w-1 for ");
     let workers = site.call("client", &["workers", "ls", "--json"]).code(0).json();
     assert_eq!(workers[0]["running"][0]["run"], long.as_str());
+    let stats = site.call("client", &["jobs", "stats", "sleep", "--json"]).code(0).json();
+    assert_eq!(stats["holders"][0]["run"], long.as_str());
     let listed = site.call("client", &["ls", "--json"]).code(0).json();
     assert_eq!(listed.as_array().unwrap().len(), 2);
     site.dress("client");
@@ -131,6 +146,51 @@ fn every_verb_works_as_the_user_of_its_role() {
     site.call("client", &["rerun", &run, "--from", "b"]).code(0);
     site.folder.write("bad.alt.json", r#"{"id": "bad", "tasks": []}"#);
     assert_ne!(site.call("client", &["submit", "bad.alt.json", "--wait"]).status.code(), Some(0));
+    // What was done is counted within seconds: one was taken over, and one was done once more.
+    repeat("it is counted", || {
+        let stats = site.call("client", &["jobs", "stats", "echo", "--json"]).code(0).json();
+        stats["total"]["ok"] == 4
+    });
+    site.call("client", &["health"]).code(0);
+    site.end(&[]);
+}
+
+#[test]
+fn jobs_run_by_themselves_as_the_users_that_we_ship() {
+    let mut site = Guarded::with(&[("ECHO_INTERVAL_SECONDS", "1")]);
+    site.worker();
+    let late = tokio::time::Instant::now() + LONG;
+    while site.row(&["schedule", "ls", "--json"], "job", "echo")["runs"]
+        .as_u64()
+        .is_none_or(|runs| runs < 2)
+    {
+        assert!(tokio::time::Instant::now() < late, "no tick becomes a run");
+    }
+    for verb in ["pause", "resume", "trigger"] {
+        site.call("client", &["schedule", verb, "echo"]).code(0);
+    }
+    site.call("client", &["jobs", "disable", "echo"]).code(0);
+    site.end(&[]);
+}
+
+#[test]
+fn messages_are_worked_off_as_the_users_that_we_ship() {
+    let mut site = Guarded::with(&[("EXEC_INTERVAL_SECONDS", "1"), ("EXEC_QUEUE", "words")]);
+    site.worker();
+    for (id, program) in [("good", "true"), ("bad", "false")] {
+        let message = json!({"argv": [program]}).to_string();
+        site.call("client", &["queue", "push", "words", &message, "--id", id]).code(0);
+    }
+    for verb in [&["queue", "replay", "words", "--all"], &["queue", "drop", "words", "--all"]] {
+        let late = tokio::time::Instant::now() + LONG;
+        let is_over = |row: &Value| (&row["waiting"], &row["dead"]) == (&json!(0), &json!(1));
+        while !is_over(&site.row(&["queue", "ls", "--json"], "queue", "words")) {
+            assert!(tokio::time::Instant::now() < late, "the bad one does not die: {verb:?}");
+        }
+        site.call("client", &["queue", "ls", "words"]).code(0);
+        site.call("client", &["queue", "dead", "words"]).code(0);
+        assert_eq!(site.call("client", verb).code(0).stdout, "bad\n");
+    }
     site.end(&[]);
 }
 

@@ -13,6 +13,7 @@
 
 mod chart;
 mod figures;
+mod limit;
 mod ours;
 mod peers;
 mod raw;
@@ -33,7 +34,7 @@ const ALWAYS: &str = "jetstream { store_dir: js, sync_interval: always }";
 const LARGEST: usize = 1_000_000;
 
 /// What can be asked for.
-const SYSTEMS: [&str; 4] = ["raw", "runner", "forced", "largest"];
+const SYSTEMS: [&str; 5] = ["raw", "runner", "forced", "limit", "largest"];
 
 async fn measure(asked: &[String], shapes: &[Shape]) -> Vec<System> {
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|it| it == "all" || it == name);
@@ -59,6 +60,11 @@ async fn measure(asked: &[String], shapes: &[Shape]) -> Vec<System> {
         let durability = "JetStream, each message forced before it counts".to_owned();
         let name = format!("{}, forced", ours::version());
         systems.push(System { name, durability, ..fleet.measure(shapes, None).await });
+    }
+    if wanted("limit") {
+        eprintln!("runner, a limit that is never reached");
+        let durability = "JetStream, forced every second".to_owned();
+        systems.push(System { durability, ..limit::measure(EVERY_SECOND).await });
     }
     for name in peers::NAMES.into_iter().filter(|name| wanted(name)) {
         eprintln!("{name}");

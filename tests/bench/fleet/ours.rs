@@ -73,6 +73,11 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) async fn start(conf: &str) -> Self {
+        Self::with(conf, SLOTS, &[]).await
+    }
+
+    /// With workers of so many slots, and variables for all its parts.
+    pub(crate) async fn with(conf: &str, slots: &str, variables: &[(&str, &str)]) -> Self {
         let server = NatsServer::start_with(conf);
         let folder = tempfile::tempdir().unwrap();
         let command = |words: &[&str]| {
@@ -82,12 +87,13 @@ impl Fleet {
                 .env("RUNNER_NATS_URL", server.url())
                 .env("RUNNER_STORE_URL", format!("file://{}", folder.path().display()))
                 .env("RUNNER_LOG_LEVEL", "warn")
+                .envs(variables.iter().copied())
                 .stdout(Stdio::null());
             command
         };
         assert!(command(&["doctor", "--fix"]).status().unwrap().success());
         let coordinator = command(&["coordinator", "--health", "off"]).spawn().unwrap();
-        let worker = || command(&["worker", "--slots", SLOTS, "--health", "off"]).spawn().unwrap();
+        let worker = || command(&["worker", "--slots", slots, "--health", "off"]).spawn().unwrap();
         let workers = vec![worker(), worker()];
         let how = bus::nats::Settings::new(server.url(), LEASE);
         let client = Client::new(NatsBus::connect(&how).await.unwrap());
@@ -99,7 +105,7 @@ impl Fleet {
     }
 
     /// Submits a file and waits for its end: its LAST is stored by then.
-    async fn run(&self, file: Bytes) -> Duration {
+    pub(crate) async fn run(&self, file: Bytes) -> Duration {
         self.run_for(file, LAST_ALONE).await
     }
 

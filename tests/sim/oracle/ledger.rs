@@ -95,7 +95,7 @@ impl Oracle {
         let others = self.executions(key.run, place).iter();
         let since = others.filter(|it| it.runs()).map(|it| it.begun).min();
         if let Some(since) = since
-            && !self.forgot.iter().any(|at| *at >= since)
+            && !self.forgot.iter().chain(&self.freed).any(|at| *at >= since)
         {
             self.refuse(5, format!("{key:?} runs twice at the same time"));
         }
@@ -122,7 +122,7 @@ impl Oracle {
             rare::reach("a limit was reached");
         }
         let since = running.iter().min().copied().unwrap_or(0);
-        if running.len() >= limit && !self.forgot.iter().any(|at| *at >= since) {
+        if running.len() >= limit && !self.freed.iter().any(|at| *at >= since) {
             let text = format!("{key:?} is one of {} at once, of {limit}", running.len() + 1);
             self.refuse(15, text);
         }
