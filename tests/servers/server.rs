@@ -88,6 +88,36 @@ impl<K: Kind> Server<K> {
         assert!(ready, "{} does not start again:\n{}", K::PROGRAM, self.log());
     }
 
+    /// A copy of all that it has on disk now.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be copied.
+    #[must_use]
+    pub fn copy(&self) -> TempDir {
+        let copy = TempDir::new().unwrap();
+        copy_all(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// Kills it and starts it again as if it had not written anything since `copy` was made.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be copied back or does not become ready.
+    #[track_caller]
+    pub fn restart_from(&mut self, copy: &TempDir) {
+        self.process.kill();
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                std::fs::remove_dir_all(path).unwrap();
+            }
+        }
+        copy_all(copy.path(), self.folder.path());
+        self.restart();
+    }
+
     /// Freezes it (SIGSTOP), to the last of its threads: connections stay open and nobody answers.
     ///
     /// # Panics
@@ -105,6 +135,12 @@ impl<K: Kind> Server<K> {
     pub fn resume(&self) {
         self.process.resume();
     }
+}
+
+#[track_caller]
+fn copy_all(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(copied.success(), "{} is not copied", from.display());
 }
 
 #[track_caller]

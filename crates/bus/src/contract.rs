@@ -144,9 +144,15 @@ pub trait Claim: Send + Sync + 'static {
 }
 
 /// The ordered news of one run.
-pub trait Follow: Send + 'static {
+pub trait Follow: Send + Sync + 'static {
     /// The next news, several at once when several are there. Waits; cancel-safe.
     fn next(&mut self) -> impl Future<Output = Result<Vec<Heard>, Error>> + Send;
+    /// Holds what was told against what is stored: to be called before anything lasting is made of it.
+    /// A server that is killed may have told of a message that it had not kept yet.
+    ///
+    /// # Errors
+    /// [`Error::Missed`] when some of it is not stored any more; it may come again with another date.
+    fn confirm(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// Requests to stop attempts.

@@ -1,4 +1,4 @@
-//! A server that is killed forgets who sits where; who sits there stays, and nobody beside them.
+//! A server that is killed forgets its last moments: who sits where, and what it has told of.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls as well")]
 
 use std::collections::BTreeMap;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use alt::{Json, Mode, Priority, TaskIndex};
 use bus::nats::Settings;
-use bus::{Bus, Claim, NatsBus, lease};
-use protocol::{Attempt, Offer, RunId};
+use bus::{Bus, Claim, Error, Follow, Heard, NatsBus, lease};
+use protocol::{Attempt, AttemptKey, Offer, Outcome, RunId, Verdict};
 use tests::servers::NatsServer;
 use tokio::time::{Instant, timeout};
 
@@ -141,4 +141,44 @@ async fn who_comes_long_after_a_restart_does_not_wait() {
     take(&later).await.ack().await.unwrap();
     assert!(come.elapsed() < settings.lease, "waited {:?}", come.elapsed());
     held.ack().await.unwrap();
+}
+
+/// Listens until so many verdicts of one run were told.
+async fn hear(follow: &mut impl Follow, verdicts: usize) -> Result<(), Error> {
+    let mut heard = 0;
+    while heard < verdicts {
+        let news = timeout(LONG, follow.next()).await.unwrap()?;
+        heard += news.iter().filter(|one| matches!(one, Heard::Verdict { .. })).count();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_and_then_lost_is_told_again() {
+    let mut server = NatsServer::start();
+    let settings = Settings::new(server.url(), LEASE);
+    let bus = limited(&settings, 1, 2).await;
+    let run = RunId::new();
+    let verdict = |task| {
+        let key = AttemptKey { run, task: TaskIndex(task), attempt: Attempt::FIRST };
+        bus.record("q", Verdict::bare(key, Outcome::Ok))
+    };
+    let mut follow = bus.follow(run).await.unwrap();
+    verdict(0).await.unwrap();
+    hear(&mut follow, 1).await.unwrap();
+    follow.confirm().await.unwrap();
+    let before = server.copy();
+    verdict(1).await.unwrap();
+    hear(&mut follow, 1).await.unwrap();
+    follow.confirm().await.unwrap();
+    server.restart_from(&before);
+    assert!(matches!(follow.confirm().await, Err(Error::Missed(lost)) if lost == run));
+    // It comes again, to the same place, with another date.
+    verdict(1).await.unwrap();
+    assert!(matches!(follow.confirm().await, Err(Error::Missed(lost)) if lost == run));
+    // Who only listens hears of it as well.
+    assert!(matches!(hear(&mut follow, 1).await, Err(Error::Missed(lost)) if lost == run));
+    let mut again = bus.follow(run).await.unwrap();
+    hear(&mut again, 2).await.unwrap();
+    again.confirm().await.unwrap();
 }

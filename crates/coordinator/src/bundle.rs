@@ -184,6 +184,19 @@ impl Bundle {
         }
     }
 
+    /// The SHA-256 of the result that is stored in `folder` already, if one is.
+    pub(crate) async fn stored_result(
+        &self,
+        store: &Store,
+        folder: &str,
+    ) -> Result<Option<String>, store::Error> {
+        let key = format!("{folder}/{}", self.result_name());
+        match store.get(&key).await {
+            Err(store::Error::Missing(_)) => Ok(None),
+            there => Ok(Some(store::sha256(&there?))),
+        }
+    }
+
     async fn put_result(&self, store: &Store, key: &str) -> Result<String, store::Error> {
         let content = self.packed.as_ref().unwrap_or(&self.last.content);
         let put = match content {

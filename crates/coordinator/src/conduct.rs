@@ -76,7 +76,8 @@ pub(crate) async fn conduct<B: Bus>(
     let reused = submission.reuse.as_ref().map(|reuse| reuse.run);
     let wanted = Wanted::of(submission.last, desk.settings.last, alt.file().last);
     let (engine, told, gone) = (Arc::new(engine), None, BTreeSet::new());
-    let story = make::Story { engine, cancelled, reused, file, wanted, told, gone };
+    let first = owned.first;
+    let story = make::Story { engine, cancelled, reused, file, wanted, told, gone, first };
     let finishing = finish::finish(desk, story, kept);
     let (end, counted) = told_if_long(desk, &record, finishing).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
@@ -268,7 +269,7 @@ impl<B: Bus> Conductor<'_, B> {
             answered = false;
             self.perform().await?;
         }
-        Ok(())
+        dispatch::insist(|| follow.confirm()).await
     }
 
     /// Tells the engine what the road said.

@@ -39,7 +39,7 @@ pub(crate) async fn finish<B: Bus>(
     loop {
         let (made, counted) = make::make(desk, &story, kept).await?;
         let Made { bundle, status, _scratch } = made;
-        match put(desk, run, &bundle, &folder).await {
+        match put(desk, &story, &bundle, &folder).await {
             Ok(last_sha256) => {
                 let last_key = format!("{folder}/{}", bundle.result_name());
                 return Ok((End { run, last_key, last_sha256, status }, counted));
@@ -55,13 +55,21 @@ pub(crate) async fn finish<B: Bus>(
     }
 }
 
-/// Stores the bundle; the keys of what is to be copied and is gone.
+/// Stores the bundle; the keys of what is to be copied and is gone. The LAST of who conducted the run
+/// before stands, and with it all that it names.
 async fn put<B: Bus>(
     desk: &Desk<B>,
-    run: RunId,
+    story: &Story,
     bundle: &Bundle,
     folder: &str,
 ) -> Result<String, BTreeSet<String>> {
+    let run = story.engine.plan().run();
+    if !story.first {
+        let look = || bundle.stored_result(&desk.store, folder);
+        if let Some(there) = until_stored(run, &desk.settings.metrics, look).await {
+            return Ok(there);
+        }
+    }
     let mut looks = 1;
     loop {
         let put = || bundle.put(&desk.store, folder);

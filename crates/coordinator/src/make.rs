@@ -56,6 +56,8 @@ pub(crate) struct Story {
     pub(crate) told: Option<Told>,
     /// Keys that verdicts name and under which nothing is stored any more.
     pub(crate) gone: BTreeSet<String>,
+    /// Whether nobody conducted the run before.
+    pub(crate) first: bool,
 }
 
 /// What is ready to be stored.
@@ -117,7 +119,7 @@ pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
         ledger.all().await?.into_iter()
     };
     aside(move || {
-        let Story { engine, cancelled, reused, file, wanted, told: insights, gone } = &*story;
+        let Story { engine, cancelled, reused, file, wanted, told: insights, gone, .. } = &*story;
         let plan = engine.plan();
         let alt = plan.alt();
         let digest = FileDigest { size: file.len() as u64, sha256: store::sha256(file) };

@@ -144,6 +144,11 @@ impl Follow for LocalFollow {
         self.read += news.len();
         Ok(news)
     }
+
+    async fn confirm(&self) -> Result<(), Error> {
+        // It is told from what is kept.
+        Ok(())
+    }
 }
 
 fn heard(entry: &Entry, place: usize) -> Result<Heard, Error> {

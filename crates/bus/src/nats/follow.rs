@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use async_nats::Message;
 use futures::stream::{ReadyChunks, StreamExt};
-use protocol::{Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, codec, subject};
+use protocol::{
+    Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, Timestamp, codec, subject,
+};
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
@@ -33,8 +35,9 @@ pub struct NatsFollow {
     run: RunId,
     live: ReadyChunks<Subscriber>,
     sweep: tokio::time::Interval,
-    /// The last message told.
+    /// The last message told, and what it was, if there was any.
     told: Sequence,
+    last: Option<Mark>,
     /// The last message of which it is certain that none before it was missed, and how many were
     /// told since.
     certain: Sequence,
@@ -44,6 +47,13 @@ pub struct NatsFollow {
     /// The connection that `live` was last read on.
     connects: u64,
     phase: Phase,
+}
+
+/// What tells a message from another that took its place.
+#[derive(Debug, PartialEq, Eq)]
+struct Mark {
+    subject: String,
+    at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +87,7 @@ impl NatsFollow {
             live: live.ready_chunks(AT_ONCE),
             sweep,
             told: start,
+            last: None,
             certain: start,
             since: 0,
             heard: Instant::now(),
@@ -96,16 +107,23 @@ impl NatsFollow {
             found.extend(self.connection.of_leader("RUN", &asked).await?);
         }
         let mut heard = Vec::with_capacity(found.len());
-        for one in &found {
-            self.told = one.sequence;
-            self.since += 1;
-            self.connection.heard_of(one.at);
-            heard.extend(self.understand(one));
-        }
         if !found.is_empty() {
             self.heard = Instant::now();
         }
+        for one in found {
+            heard.extend(self.tell(one));
+        }
         Ok(heard)
+    }
+
+    /// Goes on to the next message.
+    fn tell(&mut self, found: Found) -> Option<Heard> {
+        self.told = found.sequence;
+        self.since += 1;
+        self.connection.heard_of(found.at);
+        let heard = self.understand(&found);
+        self.last = Some(Mark { subject: found.subject, at: found.at });
+        heard
     }
 
     /// What a stored message says. Nobody can store another in its place, so one that cannot be read
@@ -154,10 +172,7 @@ impl NatsFollow {
             let Some(found) = repeated(message).filter(|found| found.sequence > self.told) else {
                 continue;
             };
-            self.told = found.sequence;
-            self.since += 1;
-            self.connection.heard_of(found.at);
-            heard.extend(self.understand(&found));
+            heard.extend(self.tell(found));
         }
         self.heard = Instant::now();
         heard
@@ -215,6 +230,9 @@ impl Follow for NatsFollow {
         loop {
             match self.phase {
                 Phase::Replaying | Phase::Behind => {
+                    if self.phase == Phase::Behind {
+                        self.confirm().await?;
+                    }
                     let before = self.told;
                     let heard = self.read_on().await?;
                     if self.told > before {
@@ -247,5 +265,17 @@ impl Follow for NatsFollow {
                 },
             }
         }
+    }
+
+    /// One look: a server that is killed loses the end of a stream and nothing before it, so what was
+    /// told last vouches for the rest. What is stored after that takes its place in the stream.
+    async fn confirm(&self) -> Result<(), Error> {
+        let Some(last) = &self.last else {
+            return Ok(());
+        };
+        let found = self.connection.at("RUN", self.told).await?;
+        let is_there =
+            found.is_some_and(|found| found.subject == last.subject && found.at == last.at);
+        if is_there { Ok(()) } else { Err(Error::Missed(self.run)) }
     }
 }
