@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use alt::Json;
 use bus::lease::Lease;
-use bus::{Accepted, Bus, Claim, Error, Owned, Questions, Recorded, RunClaim, StoredSubmission};
+use bus::{
+    Accepted, Bus, Claim, Error, Owned, Past, Questions, Recorded, RunClaim, StoredSubmission,
+};
 use protocol::{
     Answer, AttemptKey, Cancellation, End, Epoch, Heartbeat, Insights, Offer, Quarantined,
     Question, RunId, RunRecord, Started, Stored, Submission, Timestamp, Verdict,
@@ -49,8 +51,8 @@ impl<B: Bus> Bus for Road<B> {
         at("Bus.next_run", self.0.next_run()).await.map(Road)
     }
 
-    async fn own(&self, run: RunId) -> Result<Owned, Error> {
-        at("Bus.own", self.0.own(run)).await
+    async fn own(&self, run: RunId, past: Past) -> Result<Owned, Error> {
+        at("Bus.own", self.0.own(run, past)).await
     }
 
     async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
@@ -72,8 +74,8 @@ impl<B: Bus> Bus for Road<B> {
         self.0.verdicts(keys).await
     }
 
-    async fn follow(&self, run: RunId) -> Result<Self::Follow, Error> {
-        self.0.follow(run).await
+    async fn follow(&self, run: RunId, past: Past) -> Result<Self::Follow, Error> {
+        self.0.follow(run, past).await
     }
 
     async fn claim(&self, queues: &[String]) -> Result<Self::Claim, Error> {
@@ -156,6 +158,10 @@ impl<B: Bus> Bus for Road<B> {
 impl<C: RunClaim> RunClaim for Road<C> {
     fn submission(&self) -> &StoredSubmission {
         self.0.submission()
+    }
+
+    fn past(&self) -> Past {
+        self.0.past()
     }
 
     async fn extend(&self) -> Result<(), Error> {

@@ -13,7 +13,8 @@ use protocol::{
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Owned, Questions, Recorded, RunClaim, Stops,
+    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Owned, Past, Questions, Recorded, RunClaim,
+    Stops,
 };
 
 /// Long enough for any road to deliver; short enough to fail before a person gives up.
@@ -101,7 +102,7 @@ async fn begin<B: Bus>(bus: &B, queue: &str, limit: Option<u32>) -> (RunId, Epoc
     soon("declare", bus.declare(&BTreeMap::from([(queue.to_owned(), limit)]))).await;
     let run = RunId::new();
     soon("submit", bus.submit(submission(run))).await;
-    let owned = soon("own", bus.own(run)).await;
+    let owned = soon("own", bus.own(run, Past::Blank)).await;
     assert!(owned.first, "nobody owned it before");
     (run, owned.epoch)
 }
@@ -165,7 +166,7 @@ async fn who_asked_and_went_holds_nothing_up<B: Bus>(bus: &B) {
 
 async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {
     let (run, old) = begin(bus, "q", None).await;
-    let Owned { epoch: new, first } = soon("own again", bus.own(run)).await;
+    let Owned { epoch: new, first } = soon("own again", bus.own(run, Past::Blank)).await;
     assert!(!first, "it had an owner");
     assert!(new > old, "a later owner has a later epoch");
     let late = bus.dispatch(old, vec![offer(run, 0, old, "q", Priority::Medium)]).await;
@@ -310,7 +311,7 @@ async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
     let (run, _) = begin(bus, "q", None).await;
     let key = |task| AttemptKey { run, task: TaskIndex(task), attempt: Attempt::FIRST };
     soon("record", bus.record("q", verdict(key(0), 0))).await;
-    let mut follow = soon("follow", bus.follow(run)).await;
+    let mut follow = soon("follow", bus.follow(run, Past::Unknown)).await;
     let mut heard = soon("backlog", follow.next()).await;
     while !matches!(heard.last(), Some(Heard::CaughtUp(_))) {
         heard.extend(soon("caught up", follow.next()).await);
@@ -351,7 +352,7 @@ async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
     for reason in ["first", "second"] {
         soon("cancel", bus.cancel(Cancellation { run, reason: reason.to_owned() })).await;
     }
-    let mut follow = soon("follow", bus.follow(run)).await;
+    let mut follow = soon("follow", bus.follow(run, Past::Unknown)).await;
     let mut reasons = Vec::new();
     while let Ok(Ok(news)) = timeout(QUIET, follow.next()).await {
         reasons.extend(news.into_iter().filter_map(|heard| match heard {
@@ -372,7 +373,7 @@ async fn what_a_model_said_first_stands<B: Bus>(bus: &B) {
     assert_eq!(soon("advise", bus.advise(said("first"))).await, Recorded::Stored);
     assert_eq!(soon("advise again", bus.advise(said("second"))).await, Recorded::Refused);
     assert_eq!(soon("insights", bus.insights_of(run)).await, Some(said("first")));
-    let mut follow = soon("follow", bus.follow(run)).await;
+    let mut follow = soon("follow", bus.follow(run, Past::Unknown)).await;
     let news = soon("no news for a conductor", follow.next()).await;
     assert!(matches!(news.as_slice(), [Heard::CaughtUp(_)]), "{news:?}");
     // Who comes too late cannot make a second truth.

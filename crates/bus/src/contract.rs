@@ -65,6 +65,15 @@ pub struct Owned {
     pub first: bool,
 }
 
+/// What was said of a run before, as far as whoever takes it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// Nobody conducted it: nothing of it was offered, so no attempt has a verdict.
+    Blank,
+    /// Anything.
+    Unknown,
+}
+
 /// What became of a verdict, of what a model said, or of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
@@ -99,6 +108,8 @@ pub enum Heard {
 pub trait RunClaim: Send + Sync + 'static {
     /// What was asked.
     fn submission(&self) -> &StoredSubmission;
+    /// Whether it was handed out for the first time. A hint: a restarted server may have forgotten.
+    fn past(&self) -> Past;
     /// Renews the lease.
     ///
     /// # Errors
@@ -224,8 +235,9 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     /// The next submission nobody holds. Waits; cancel-safe.
     fn next_run(&self) -> impl Future<Output = Result<Self::RunClaim, Error>> + Send;
 
-    /// Becomes the owner of a run: every older epoch is refused from here on.
-    fn own(&self, run: RunId) -> impl Future<Output = Result<Owned, Error>> + Send;
+    /// Becomes the owner of a run: every older epoch is refused from here on. Whom it had before is
+    /// looked for either way; where `past` is right, one time less.
+    fn own(&self, run: RunId, past: Past) -> impl Future<Output = Result<Owned, Error>> + Send;
 
     /// Puts offers of one run on their queues; one that is there already stays as it is.
     ///
@@ -254,8 +266,13 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
         keys: Vec<(String, AttemptKey)>,
     ) -> impl Future<Output = Result<Vec<Option<Stored<Verdict>>>, Error>> + Send;
 
-    /// The news of a run from its first verdict on.
-    fn follow(&self, run: RunId) -> impl Future<Output = Result<Self::Follow, Error>> + Send;
+    /// The news of a run from its first verdict on. Where `past` is blank it need not be certain that
+    /// a verdict is told before [`Heard::CaughtUp`]; it is told all the same.
+    fn follow(
+        &self,
+        run: RunId,
+        past: Past,
+    ) -> impl Future<Output = Result<Self::Follow, Error>> + Send;
 
     /// The next offer of these queues, by priority, that a seat is free for. Waits; cancel-safe.
     fn claim(&self, queues: &[String]) -> impl Future<Output = Result<Self::Claim, Error>> + Send;

@@ -14,8 +14,8 @@ pub mod timetable;
 pub mod conformance;
 
 pub use contract::{
-    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Owned, Questions, Recorded, RunClaim, Stops,
-    StoredSubmission,
+    Accepted, Beats, Bus, Claim, Error, Follow, Heard, Owned, Past, Questions, Recorded, RunClaim,
+    Stops, StoredSubmission,
 };
 pub use local::LocalBus;
 pub use nats::NatsBus;

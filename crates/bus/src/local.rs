@@ -24,7 +24,7 @@ pub use claims::{LocalClaim, LocalRunClaim, LocalStops};
 pub use questions::{LocalBeats, LocalQuestions};
 pub use run_log::LocalFollow;
 
-use crate::{Accepted, Bus, Error, Owned, Recorded};
+use crate::{Accepted, Bus, Error, Owned, Past, Recorded};
 use queues::Queues;
 use run_log::RunLog;
 
@@ -205,7 +205,7 @@ impl Bus for LocalBus {
         }
     }
 
-    async fn own(&self, run: RunId) -> Result<Owned, Error> {
+    async fn own(&self, run: RunId, _: Past) -> Result<Owned, Error> {
         let mut state = self.shared.state();
         let running = state.runs.get_mut(&run).ok_or(Error::UnknownRun(run))?;
         let first = running.epoch == Epoch::default();
@@ -262,7 +262,7 @@ impl Bus for LocalBus {
         keys.iter().map(|(_, key)| log.stored_verdict(*key)).collect()
     }
 
-    async fn follow(&self, run: RunId) -> Result<LocalFollow, Error> {
+    async fn follow(&self, run: RunId, _: Past) -> Result<LocalFollow, Error> {
         Ok(self.shared.log(run)?.follow(self.shared.now()))
     }
 

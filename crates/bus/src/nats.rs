@@ -59,7 +59,7 @@ use self::connect::Connection;
 use self::desk::Desk;
 use self::pace::Pace;
 use self::recorder::Recorder;
-use crate::{Accepted, Bus, Error, Owned, Recorded};
+use crate::{Accepted, Bus, Error, Owned, Past, Recorded};
 
 /// How long a cluster is waited for that is there and does not answer: its servers elect a leader
 /// within seconds of losing one (seen in 2.15.1: two to eight).
@@ -191,8 +191,8 @@ impl Bus for NatsBus {
         self.take_submission().await
     }
 
-    async fn own(&self, run: RunId) -> Result<Owned, Error> {
-        self.take_over(run).await
+    async fn own(&self, run: RunId, past: Past) -> Result<Owned, Error> {
+        self.take_over(run, past).await
     }
 
     async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
@@ -214,8 +214,8 @@ impl Bus for NatsBus {
         self.stored_verdicts(keys).await
     }
 
-    async fn follow(&self, run: RunId) -> Result<NatsFollow, Error> {
-        NatsFollow::open(self.connection.clone(), run).await
+    async fn follow(&self, run: RunId, past: Past) -> Result<NatsFollow, Error> {
+        NatsFollow::open(self.connection.clone(), run, past).await
     }
 
     async fn claim(&self, queues: &[String]) -> Result<NatsClaim, Error> {

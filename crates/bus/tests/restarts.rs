@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alt::{Json, Mode, Priority, TaskIndex};
 use bus::nats::Settings;
-use bus::{Bus, Claim, Error, Follow, Heard, NatsBus, lease};
+use bus::{Bus, Claim, Error, Follow, Heard, NatsBus, Past, lease};
 use protocol::{Attempt, AttemptKey, Offer, Outcome, RunId, Verdict};
 use tests::servers::NatsServer;
 use tokio::time::{Instant, timeout};
@@ -36,7 +36,7 @@ async fn limited(settings: &Settings, seats: u32, offers: u32) -> NatsBus {
     let first = NatsBus::connect(settings).await.unwrap();
     first.declare(&BTreeMap::from([("q".to_owned(), Some(seats))])).await.unwrap();
     let run = RunId::new();
-    let epoch = first.own(run).await.unwrap().epoch;
+    let epoch = first.own(run, Past::Blank).await.unwrap().epoch;
     let offer = |task| Offer {
         run,
         task: TaskIndex(task),
@@ -163,7 +163,7 @@ async fn what_was_told_and_then_lost_is_told_again() {
         let key = AttemptKey { run, task: TaskIndex(task), attempt: Attempt::FIRST };
         bus.record("q", Verdict::bare(key, Outcome::Ok))
     };
-    let mut follow = bus.follow(run).await.unwrap();
+    let mut follow = bus.follow(run, Past::Unknown).await.unwrap();
     verdict(0).await.unwrap();
     hear(&mut follow, 1).await.unwrap();
     follow.confirm().await.unwrap();
@@ -178,7 +178,7 @@ async fn what_was_told_and_then_lost_is_told_again() {
     assert!(matches!(follow.confirm().await, Err(Error::Missed(lost)) if lost == run));
     // Who only listens hears of it as well.
     assert!(matches!(hear(&mut follow, 1).await, Err(Error::Missed(lost)) if lost == run));
-    let mut again = bus.follow(run).await.unwrap();
+    let mut again = bus.follow(run, Past::Unknown).await.unwrap();
     hear(&mut again, 2).await.unwrap();
     again.confirm().await.unwrap();
 }

@@ -86,7 +86,7 @@ impl<B: Bus> Client<B> {
     /// # Errors
     /// The bus's; [`bus::Error::UnknownRun`] when the run is over.
     pub async fn follow(&self, run: RunId) -> Result<B::Follow, bus::Error> {
-        self.bus.follow(run).await
+        self.bus.follow(run, bus::Past::Unknown).await
     }
 
     /// The workers that are heard of within `listening`, by name, each with its latest word.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alt::{Alt, TaskIndex};
-use bus::{Bus, Follow, Heard, Owned, Questions, Recorded, StoredSubmission};
+use bus::{Bus, Follow, Heard, Owned, Past, Questions, Recorded, StoredSubmission};
 use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
 use last::Refusals;
 use protocol::planted::{Bug, is_planted};
 use protocol::{Epoch, Question, RunRecord, Source, Submission, Timestamp};
 use store::Store;
-use tokio::time::{interval, sleep};
+use tokio::time::{Instant, interval_at, sleep};
+use tokio::try_join;
 use tracing::{debug, error, info, warn};
 
 use crate::aside::aside;
@@ -22,20 +23,22 @@ use crate::dispatch::{self, Orders};
 use crate::kept::Kept;
 use crate::{Desk, Error, answers, finish, make, refuse, reuse};
 
-/// After how long the lists are told that all tasks are decided and the LAST is not stored yet.
+/// After how long the lists are told of a run that goes on: that it runs, and then that all tasks are
+/// decided and the LAST is not stored yet.
 const LONG: Duration = Duration::from_millis(100);
 
 /// Conducts the run of `stored` to its end. May be begun anew at any point, here or elsewhere.
 pub(crate) async fn conduct<B: Bus>(
     desk: &Desk<B>,
     stored: &StoredSubmission,
+    past: Past,
 ) -> Result<(), Error> {
     let submission = &stored.body;
     let run = submission.run;
-    if is_over(desk, stored).await? {
+    if past == Past::Unknown && is_over(desk, stored).await? {
         return Ok(());
     }
-    let mut owned = desk.bus.own(run).await?;
+    let mut owned = desk.bus.own(run, past).await?;
     // Who ends a run forgets its owner after that: it may have been ended and forgotten meanwhile.
     if owned.first && is_over(desk, stored).await? {
         return Ok(());
@@ -136,8 +139,9 @@ async fn conduct_from_the_start<'a, B: Bus>(
     alt: &Arc<Alt>,
 ) -> Result<Conductor<'a, B>, Error> {
     let run = stored.body.run;
-    let follow = desk.bus.follow(run).await?;
-    let questions = desk.bus.questions(run).await?;
+    let past = if first { Past::Blank } else { Past::Unknown };
+    let (follow, questions) =
+        try_join!(biased; desk.bus.follow(run, past), desk.bus.questions(run))?;
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
     let plan = plan.with_window(desk.settings.window);
     let engine = Run::new(plan, stored.at);
@@ -235,7 +239,8 @@ impl<B: Bus> Conductor<'_, B> {
         mut follow: B::Follow,
         mut questions: B::Questions,
     ) -> Result<(), Error> {
-        let mut report = interval(self.desk.settings.report_every);
+        // Of a run that is over by then the lists are told once.
+        let mut report = interval_at(Instant::now() + LONG, self.desk.settings.report_every);
         // After an answer, whatever else is there goes first: neither many questions nor much news
         // keeps the other waiting.
         let mut answered = false;

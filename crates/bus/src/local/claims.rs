@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::queues::Token;
 use crate::lease::Lease;
-use crate::{Claim, Error, RunClaim, Stops, StoredSubmission};
+use crate::{Claim, Error, Past, RunClaim, Stops, StoredSubmission};
 
 /// A submission. Held for as long as it is not dropped: in one process nothing else can end it.
 #[derive(Debug)]
@@ -41,6 +41,10 @@ pub(super) fn take_run(
 impl RunClaim for LocalRunClaim {
     fn submission(&self) -> &StoredSubmission {
         &self.submission
+    }
+
+    fn past(&self) -> Past {
+        Past::Unknown
     }
 
     fn lease(&self) -> Lease {

@@ -15,7 +15,7 @@ use tracing::warn;
 use super::connect::{Connection, unanswered};
 use super::desk::{Delivery, Seat};
 use crate::lease::Lease;
-use crate::{Claim, Error, RunClaim, StoredSubmission};
+use crate::{Claim, Error, Past, RunClaim, StoredSubmission};
 
 /// The header of an offer that says which server took it.
 pub(super) const SERVER: &str = "Runner-Server";
@@ -89,6 +89,7 @@ impl Held {
 pub struct NatsRunClaim {
     held: Held,
     submission: StoredSubmission,
+    past: Past,
 }
 
 impl NatsRunClaim {
@@ -96,15 +97,20 @@ impl NatsRunClaim {
         connection: Connection,
         message: Message,
         submission: StoredSubmission,
+        past: Past,
         lease: Lease,
     ) -> Self {
-        Self { held: Held::new(connection, message, lease), submission }
+        Self { held: Held::new(connection, message, lease), submission, past }
     }
 }
 
 impl RunClaim for NatsRunClaim {
     fn submission(&self) -> &StoredSubmission {
         &self.submission
+    }
+
+    fn past(&self) -> Past {
+        self.past
     }
 
     fn lease(&self) -> Lease {

@@ -161,8 +161,12 @@ impl Connection {
 
     /// The last message of `subject`, if there is one; a newer one may be there.
     pub(super) async fn last(&self, stream: &str, subject: &str) -> Result<Option<Found>, Error> {
-        let at = format!("$JS.API.DIRECT.GET.{stream}.{subject}");
-        let answer = self.answered(&at, self.client.request(at.clone(), Bytes::new())).await?;
+        self.one(format!("$JS.API.DIRECT.GET.{stream}.{subject}"), Bytes::new()).await
+    }
+
+    /// What is answered by one message, or by none.
+    async fn one(&self, at: String, asked: Bytes) -> Result<Option<Found>, Error> {
+        let answer = self.answered(&at, self.client.request(at.clone(), asked)).await?;
         match answer.status.map(|status| status.as_u16()) {
             None => Found::new(answer).map(Some),
             Some(404) => Ok(None),
@@ -256,6 +260,19 @@ impl Connection {
         Ok(self.page(stream, &asked).await?.found)
     }
 
+    /// The first message that matches `pattern` from `from` on, if there is one; a newer one may be
+    /// there. Where none is to be expected: to look for several, the server counts first how many
+    /// there are, for which it reads all that lies behind `from`.
+    pub(super) async fn next(
+        &self,
+        stream: &str,
+        pattern: &str,
+        from: Sequence,
+    ) -> Result<Option<Found>, Error> {
+        let asked = json!({ "seq": from.0.max(1), "next_by_subj": pattern });
+        self.one(format!("$JS.API.DIRECT.GET.{stream}"), asked.to_string().into()).await
+    }
+
     /// The message at a place, as the leader of the stream has it in a cluster.
     pub(super) async fn at(
         &self,
@@ -265,8 +282,8 @@ impl Connection {
         if self.is_clustered() {
             return self.of_leader(stream, &json!({ "seq": sequence.0 })).await;
         }
-        let found = self.first(stream, ">", sequence, 1).await?;
-        Ok(found.into_iter().find(|found| found.sequence == sequence))
+        let asked = json!({ "seq": sequence.0 });
+        self.one(format!("$JS.API.DIRECT.GET.{stream}"), asked.to_string().into()).await
     }
 
     /// Deletes the message at a place; one that is gone already is no error.

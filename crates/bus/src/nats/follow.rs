@@ -20,7 +20,7 @@ use super::Subscriber;
 use super::connect::{Connection, unanswered};
 use super::direct::Found;
 use super::runs::verdict_in;
-use crate::{Error, Follow, Heard};
+use crate::{Error, Follow, Heard, Past};
 
 /// How often the stream is read for what was not repeated.
 const SWEEP: Duration = Duration::from_secs(2);
@@ -42,6 +42,8 @@ pub struct NatsFollow {
     /// told since.
     certain: Sequence,
     since: u64,
+    /// Whether it is known where the news of the run begin in the stream.
+    is_placed: bool,
     /// When something was last told.
     heard: Instant,
     /// The connection that `live` was last read on.
@@ -58,6 +60,8 @@ struct Mark {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// Nothing was stored before.
+    Fresh,
     /// Reading what was stored before.
     Replaying,
     /// Told all of it.
@@ -67,16 +71,22 @@ enum Phase {
 }
 
 impl NatsFollow {
-    pub(super) async fn open(connection: Connection, run: RunId) -> Result<Self, Error> {
+    pub(super) async fn open(
+        connection: Connection,
+        run: RunId,
+        past: Past,
+    ) -> Result<Self, Error> {
         let subject = subject::live(&subject::all_of(run));
         let live = connection.client.subscribe(subject.clone()).await;
         let live = live.map_err(|error| unanswered(&subject, error))?;
-        // From here on nothing is missed: the server has the subscription before it answers.
-        let flushed = connection.client.flush().await;
-        flushed.map_err(|error| unanswered(&subject, error))?;
-        // All that is said of a run comes after its submission's digest, if it has one.
-        let digest = connection.last("RUN", &subject::digest(run)).await?;
-        let start = digest.map_or(Sequence(0), |digest| digest.sequence);
+        // What is asked now is answered by a server that has the subscription, so from here on
+        // nothing is missed. All that can lie there of a run that nobody conducted is a request to
+        // cancel it; should there be more, it is found by the first sweep.
+        let cancelled = connection.certain_last("RUN", &subject::cancellation(run)).await?;
+        let phase = match (past, cancelled) {
+            (Past::Blank, None) => Phase::Fresh,
+            _ => Phase::Replaying,
+        };
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         sweep.reset();
@@ -86,20 +96,27 @@ impl NatsFollow {
             run,
             live: live.ready_chunks(AT_ONCE),
             sweep,
-            told: start,
+            told: Sequence(0),
             last: None,
-            certain: start,
+            certain: Sequence(0),
             since: 0,
+            is_placed: false,
             heard: Instant::now(),
             connects,
-            phase: Phase::Replaying,
+            phase,
         })
     }
 
     /// What the stream has after the last message told.
     async fn read_on(&mut self) -> Result<Vec<Heard>, Error> {
+        self.place().await?;
         let from = Sequence(self.told.0.saturating_add(1));
         let pattern = subject::all_of(self.run);
+        // Who was told of everything as it came finds nothing, as a rule.
+        if self.phase == Phase::Live && self.connection.next("RUN", &pattern, from).await?.is_none()
+        {
+            return Ok(Vec::new());
+        }
         let mut found = self.connection.some("RUN", &pattern, from).await?;
         // Who believes to be told of everything offers what is left, so that is certain.
         if found.is_empty() && self.phase != Phase::Live && self.connection.is_clustered() {
@@ -114,6 +131,18 @@ impl NatsFollow {
             heard.extend(self.tell(one));
         }
         Ok(heard)
+    }
+
+    /// Finds where the news begin: all that is said of a run comes after its submission's digest, if
+    /// it has one.
+    async fn place(&mut self) -> Result<(), Error> {
+        if !self.is_placed {
+            let digest = self.connection.last("RUN", &subject::digest(self.run)).await?;
+            self.certain = digest.map_or(Sequence(0), |digest| digest.sequence);
+            self.told = self.told.max(self.certain);
+            self.is_placed = true;
+        }
+        Ok(())
     }
 
     /// Goes on to the next message.
@@ -195,6 +224,7 @@ impl NatsFollow {
         if self.since == 0 || self.heard.elapsed() < SWEEP {
             return Ok(());
         }
+        self.place().await?;
         let pattern = subject::all_of(self.run);
         let (mut next, mut latest, mut count) = (Sequence(self.certain.0 + 1), self.certain, 0);
         while next <= self.told {
@@ -229,6 +259,10 @@ impl Follow for NatsFollow {
     async fn next(&mut self) -> Result<Vec<Heard>, Error> {
         loop {
             match self.phase {
+                Phase::Fresh => {
+                    self.phase = Phase::Live;
+                    return Ok(vec![Heard::CaughtUp(self.connection.now())]);
+                }
                 Phase::Replaying | Phase::Behind => {
                     if self.phase == Phase::Behind {
                         self.confirm().await?;

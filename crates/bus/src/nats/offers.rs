@@ -16,7 +16,7 @@ use super::claims::SERVER;
 use super::connect::unanswered;
 use super::pace::Way;
 use super::publish::{BATCH_BYTES, Message};
-use crate::{Error, Owned};
+use crate::{Error, Owned, Past};
 
 /// How often an owner record is read again before another is left the run.
 const TRIES: u32 = 3;
@@ -34,14 +34,19 @@ struct State {
 
 impl NatsBus {
     /// Replaces the owner record of a run by ours: its sequence is the epoch.
-    pub(super) async fn take_over(&self, run: RunId) -> Result<Owned, Error> {
+    ///
+    /// The record is read before it is replaced, also where none is to be expected: a write that is
+    /// late, and comes when another has ended the run and forgotten its owner, would be left behind
+    /// for ever. Who is handed the run first cannot be late behind another that he would have found.
+    pub(super) async fn take_over(&self, run: RunId, past: Past) -> Result<Owned, Error> {
         let to = subject::owner(run);
         // New for every taking: what was written before must not be taken for this.
         let mark = self.connection.client.new_inbox();
-        for _ in 0..TRIES {
-            // Read, also where none is to be expected: a write that is late, and comes when another
-            // has ended the run and forgotten its owner, would be left behind for ever.
-            let last = self.owner(run).await?.map_or(0, |owner| owner.0);
+        for round in 0..TRIES {
+            let last = match past {
+                Past::Blank if round == 0 => 0,
+                _ => self.owner(run).await?.map_or(0, |owner| owner.0),
+            };
             let mut headers = HeaderMap::new();
             headers.insert(EXPECTED_SEQUENCE, last.to_string());
             // The stream keeps one message a subject and refuses a second, except for this.

@@ -138,8 +138,8 @@ impl NatsBus {
         if !is_planted(Bug::EndLeavesOwner) {
             self.purge("TASKS", &subject::owner(end.run)).await?;
         }
-        self.purge("TASKS", &subject::offers(end.run)).await?;
-        self.purge("RUN", &subject::forgotten(end.run)).await?;
+        let (offers, said) = (subject::offers(end.run), subject::forgotten(end.run));
+        tokio::try_join!(biased; self.purge("TASKS", &offers), self.purge("RUN", &said))?;
         if first {
             self.tell(end.run, "run.ended", end).await;
         }

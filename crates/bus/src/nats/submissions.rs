@@ -14,7 +14,7 @@ use super::NatsBus;
 use super::claims::NatsRunClaim;
 use super::connect::unanswered;
 use super::desk::{Delivery, Desk};
-use crate::{Accepted, Error};
+use crate::{Accepted, Error, Past};
 
 /// Ranks of priorities, each with a consumer of its own.
 pub(super) const RANKS: u8 = 4;
@@ -60,11 +60,14 @@ impl NatsBus {
             let taken = desk.take().await?;
             match self.read_submission(&taken.message).await {
                 Ok(submission) => {
-                    let connection = self.connection.clone();
+                    let is_new = delivery(&taken.message)?.count == 1;
+                    let past = if is_new { Past::Blank } else { Past::Unknown };
+                    let (connection, message) = (self.connection.clone(), taken.message);
                     return Ok(NatsRunClaim::new(
                         connection,
-                        taken.message,
+                        message,
                         submission,
+                        past,
                         taken.lease,
                     ));
                 }
