@@ -17,7 +17,7 @@ use tokio::time::{Instant, interval_at, sleep};
 use tokio::try_join;
 use tracing::{debug, error, info, warn};
 
-use crate::aside::aside;
+use crate::aside::aside_if_large;
 use crate::bundle::Wanted;
 use crate::dispatch::{self, Orders};
 use crate::kept::Kept;
@@ -203,7 +203,7 @@ async fn read<B: Bus>(
 ) -> Result<alt::Report, Error> {
     let jobs: Vec<String> = desk.settings.catalogue.names().map(ToOwned::to_owned).collect();
     let (mode, persona) = (submission.mode, submission.persona.clone());
-    aside(move || {
+    aside_if_large(file.len(), move || {
         let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
         let check = alt::Check {
             jobs: Some(&jobs),

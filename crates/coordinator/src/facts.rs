@@ -84,8 +84,7 @@ impl<'a, B: Bus> TaskLedger<'a, B> {
         Ok(self.fetched.pop_front().ok_or(bus::Error::UnknownRun(run))?)
     }
 
-    /// The facts of every task: what a simulated fleet has in memory anyhow.
-    #[cfg(feature = "sim")]
+    /// The facts of every task, for a small run.
     pub(crate) async fn all(mut self) -> Result<Vec<TaskFacts>, Error> {
         let mut all = Vec::new();
         for _ in 0..self.engine.plan().len() {

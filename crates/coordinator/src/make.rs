@@ -17,7 +17,7 @@ use last::{
 use protocol::{JobStats, RunId, RunStatus, Told};
 use tempfile::TempPath;
 
-use crate::aside::aside;
+use crate::aside::{aside_if_large, is_small};
 use crate::bookkeeper::Counted;
 use crate::bundle::{Bundle, Content, LAST, Member, Wanted};
 use crate::facts::{TaskLedger, Telling, finished_at};
@@ -92,14 +92,17 @@ pub(crate) async fn make<B: Bus>(
         texts = beginnings(desk, story.engine.plan().run(), &assembled.promotions).await;
     }
     let (settings, story) = (desk.settings.clone(), Arc::clone(story));
-    let made = aside(move || bundle(&settings, &story, assembled, texts, written)).await??;
+    let made = aside_if_large(story.file.len(), move || {
+        bundle(&settings, &story, assembled, texts, written)
+    })
+    .await??;
     Ok((made, counted))
 }
 
 /// Tells the facts of a task.
 pub(crate) type Ask<'a> = &'a mut dyn FnMut(TaskIndex) -> Result<TaskFacts, Error>;
 
-/// Does `work` with the facts of a run, aside: it may have a million tasks.
+/// Does `work` with the facts of a run, aside if it is large: it may have a million tasks.
 pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
     desk: &Desk<B>,
     story: &Arc<Story>,
@@ -107,18 +110,16 @@ pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
     telling: Telling,
     work: impl FnOnce(&RunFacts<'_>, Ask<'_>) -> Result<T, AssembleError<Error>> + Send + 'static,
 ) -> Result<(T, Kept), Error> {
-    #[cfg(not(feature = "sim"))]
-    let bus = desk.bus.clone();
+    let (bus, runtime) = (desk.bus.clone(), tokio::runtime::Handle::current());
     let (durability, story) = (desk.settings.durability.clone(), Arc::clone(story));
-    #[cfg(not(feature = "sim"))]
-    let runtime = tokio::runtime::Handle::current();
-    // One thread cannot wait for itself, so there the facts come first.
-    #[cfg(feature = "sim")]
-    let mut told = {
+    let size = story.file.len();
+    // Who works where it is asked for cannot wait for facts meanwhile, so there they come first.
+    let mut told = None;
+    if is_small(size) {
         let ledger = TaskLedger::new(&desk.bus, &story.engine, &mut kept, telling);
-        ledger.all().await?.into_iter()
-    };
-    aside(move || {
+        told = Some(ledger.all().await?.into_iter());
+    }
+    aside_if_large(size, move || {
         let Story { engine, cancelled, reused, file, wanted, told: insights, gone, .. } = &*story;
         let plan = engine.plan();
         let alt = plan.alt();
@@ -140,14 +141,12 @@ pub(crate) async fn with_facts<B: Bus, T: Send + 'static>(
             gone,
             insights: insights.as_ref(),
         };
-        let done = {
-            #[cfg(not(feature = "sim"))]
+        let done = if let Some(told) = &mut told {
+            let unknown = || Error::Bus(bus::Error::UnknownRun(plan.run()));
+            work(&facts, &mut |_| told.next().ok_or_else(unknown))
+        } else {
             let mut tasks = TaskLedger::new(&bus, engine, &mut kept, telling);
-            #[cfg(not(feature = "sim"))]
-            let mut ask = |_| runtime.block_on(tasks.next());
-            #[cfg(feature = "sim")]
-            let mut ask = |_| told.next().ok_or(Error::Bus(bus::Error::UnknownRun(plan.run())));
-            work(&facts, &mut ask)
+            work(&facts, &mut |_| runtime.block_on(tasks.next()))
         };
         Ok((done.map_err(|error| Error::Last(error.to_string()))?, kept))
     })
