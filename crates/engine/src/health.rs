@@ -96,7 +96,7 @@ fn alarms(hour: &Tally) -> impl Iterator<Item = Alert> {
 fn rests(record: &JobRecord, policy: &JobPolicy, schedule: &Schedule, now: Timestamp) -> bool {
     let lately = |tick: Timestamp| match schedule {
         Schedule::Every { seconds } => now.since(tick) <= most(*seconds) * 1000,
-        // How far its ticks are apart only the server knows.
+        // Its ticks may be any time apart.
         Schedule::Cron { .. } => true,
     };
     record.skipped.as_ref().is_some_and(|skipped| {

@@ -1,5 +1,7 @@
 //! When a tick of a job becomes a run: pure, so that any coordinator decides the same.
 
+mod cron;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use protocol::{
     Drain, JobPolicy, JobRecord, Misfire, PastRun, QueueMessage, RunId, RunStatus, Schedule,
     Sequence, SkippedTick, TickRun, Timestamp, UnderWay, WaitingTick, limits,
 };
+
+use self::cron::Cron;
 
 /// What a decision rests on besides the record.
 #[derive(Debug, Clone, Copy)]
@@ -116,13 +120,23 @@ pub fn take_tick(record: &mut JobRecord, at: Timestamp, around: &Circumstances<'
 /// Ticks between the last one and this one that never came, because nobody was there to make them.
 fn missed(record: &JobRecord, at: Timestamp, around: &Circumstances<'_>) -> u32 {
     let schedule = Circumstances::schedule(around.policy, record);
-    let (Some(last), Some(Schedule::Every { seconds })) = (record.last_tick, schedule) else {
+    let (Some(last), Some(schedule)) = (record.last_tick, schedule) else {
         return 0;
     };
-    let every = u64::from(seconds) * 1000;
-    // A tick may come late by a part of its interval without another being missed.
-    let intervals = (at.since(last) + every / 2) / every;
-    u32::try_from(intervals.saturating_sub(1)).unwrap_or(u32::MAX)
+    match schedule {
+        Schedule::Every { seconds } => {
+            let every = u64::from(seconds) * 1000;
+            // A tick may come late by a part of its interval without another being missed.
+            let intervals = (at.since(last) + every / 2) / every;
+            u32::try_from(intervals.saturating_sub(1)).unwrap_or(u32::MAX)
+        }
+        Schedule::Cron { fields } => {
+            let most = limits::TICKS_CAUGHT_UP + 1;
+            let named = Cron::read(&fields).map_or(0, |cron| cron.count(last, at, most));
+            // A tick is made after its moment, however late, so one of them is this one's own.
+            named.saturating_sub(1)
+        }
+    }
 }
 
 /// Begins the run of the tick that waits, if its time has come: names it, for the caller to submit.

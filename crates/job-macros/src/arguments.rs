@@ -58,7 +58,6 @@ pub(crate) struct Arguments {
     fields: Vec<(&'static str, TokenStream)>,
     requires: Vec<Ident>,
     seen: Vec<Ident>,
-    catches_up: bool,
 }
 
 impl Parse for Arguments {
@@ -121,7 +120,6 @@ impl Arguments {
             }
             "misfire" => {
                 let word = word(input, &MISFIRES)?;
-                self.catches_up = word == "CatchUp";
                 self.field("misfire", quote!(::job::macros_support::Misfire::#word));
             }
             "priority" => {
@@ -215,13 +213,6 @@ impl Arguments {
                 let problem = format!("`{option}` means nothing without `{others}`");
                 return Err(syn::Error::new(seen.span(), problem));
             }
-        }
-        if let Some(misfire) = find("misfire")
-            && find("cron").is_some()
-            && self.catches_up
-        {
-            let problem = "`catch_up` needs `interval_seconds`";
-            return Err(syn::Error::new(misfire.span(), problem));
         }
         Ok(())
     }

@@ -59,6 +59,9 @@ pub const RETRY_DELAY_SECONDS_MAX: u32 = 3600;
 pub const MISFIRE_GRACE_SECONDS: u32 = 60;
 /// Missed ticks that a job catches up on at most.
 pub const TICKS_CAUGHT_UP: u32 = 1000;
+/// Days of a cron expression that are looked at for missed ticks: the server makes none by one that names
+/// no moment in five years.
+pub const CRON_DAYS: u64 = 5 * 366;
 /// Bytes of a value that a job remembers: it is read as one message.
 pub const MEMORY_BYTES: usize = 64 * 1024;
 /// Bytes of the key of such a value: it becomes a part of a subject.

@@ -93,6 +93,47 @@ fn missed_ticks_are_caught_up_on_one_after_the_other_where_that_is_wanted() {
     assert!(tick(&mut record, 180, 180, &policy), "and then it goes on as ever");
 }
 
+fn cron(fields: &str) -> JobPolicy {
+    let schedule = Some(Schedule::Cron { fields: fields.to_owned() });
+    JobPolicy { schedule, misfire: Misfire::CatchUp, ..JobPolicy::default() }
+}
+
+/// How many ticks are caught up on at each of `ticks`, of which the first one is the first ever.
+fn caught_up(fields: &str, ticks: &[&str]) -> Vec<u32> {
+    let (mut record, policy) = (JobRecord::default(), cron(fields));
+    let ticks = ticks.iter().map(|text| Timestamp::from_rfc3339(text).unwrap());
+    ticks
+        .map(|tick| {
+            let around = Circumstances { now: tick, ..around(0, &policy, &NONE) };
+            take_tick(&mut record, tick, &around);
+            record.waiting.take().unwrap().more
+        })
+        .collect()
+}
+
+#[test]
+fn ticks_of_a_cron_expression_that_were_missed_are_caught_up_on_too() {
+    // The server was away from 12:00:30 to 12:06:17, and then made the one of 12:01.
+    let minutes = ["2026-11-22T12:00:00.2Z", "2026-11-22T12:06:17.1Z", "2026-11-22T12:07:00Z"];
+    assert_eq!(caught_up("0 * * * * *", &minutes), [0, 5, 0]);
+    // Nobody took those between, and the last one is left.
+    let minutes = ["2026-11-22T12:00:00.9Z", "2026-11-22T12:06:00.1Z"];
+    assert_eq!(caught_up("0 * * * * *", &minutes), [0, 5]);
+    // No working day lies between Friday and Monday.
+    let days = ["2026-11-20T09:00:00Z", "2026-11-23T09:00:00.2Z", "2026-11-26T09:00:00.2Z"];
+    assert_eq!(caught_up("0 0 9 * * mon-fri", &days), [0, 0, 2]);
+    let days = ["2027-01-31T00:00:00.1Z", "2027-03-31T00:00:00.1Z", "2027-08-31T00:00:00.1Z"];
+    assert_eq!(caught_up("0 0 0 31 * *", &days), [0, 0, 2]);
+    let seconds = ["2026-11-22T12:00:00Z", "2026-11-22T12:00:02Z", "2026-11-22T12:00:04.9Z"];
+    assert_eq!(caught_up("*/2 * * * * *", &seconds), [0, 0, 0]);
+    let long = ["2026-11-22T12:00:00Z", "2026-11-29T12:00:00Z"];
+    assert_eq!(caught_up("* * * * * *", &long), [0, limits::TICKS_CAUGHT_UP]);
+    assert_eq!(caught_up("99 * * * * *", &long), [0, 0], "the server refuses it");
+    // A clock that was set back makes none.
+    let back = ["2026-11-22T12:00:00.1Z", "2026-11-22T12:00:59.9Z"];
+    assert_eq!(caught_up("0 * * * * *", &back), [0, 0]);
+}
+
 #[test]
 fn what_nobody_can_run_is_left_out_and_says_why() {
     let policy = every(30);
