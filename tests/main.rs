@@ -4,6 +4,7 @@
 mod authors;
 mod bundle;
 mod counting;
+mod cron;
 mod door;
 mod fleet;
 mod fuzz;
