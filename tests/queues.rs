@@ -221,6 +221,48 @@ fn a_message_means_what_it_says_and_one_that_can_be_no_task_is_kept() {
 }
 
 #[test]
+fn a_job_that_is_paused_or_disabled_leaves_its_queue_alone() {
+    let mut rig = Rig::with(&[("ECHO_QUEUE", "words"), ("ECHO_INTERVAL_SECONDS", "1")]);
+    rig.coordinator();
+    rig.worker(&[]);
+    let runtime = Runtime::new().unwrap();
+    let publish = |subject: &'static str| {
+        let sent = runtime.block_on(async {
+            let client = async_nats::connect(rig.url()).await.unwrap();
+            client.request(subject, "not JSON".into()).await.unwrap()
+        });
+        assert!(sent.payload.starts_with(b"{\"stream\":"), "{sent:?}");
+    };
+    let echo = || {
+        let rows = rig.call(&["schedule", "ls", "--json"]).code(0).json();
+        rows.as_array().unwrap().iter().find(|row| row["job"] == "echo").cloned()
+    };
+    repeat("there was a tick", || echo().is_some_and(|echo| echo["last_tick"].is_number()));
+    for (round, (stop, start, reason)) in [
+        (["schedule", "pause", "echo"], ["schedule", "resume", "echo"], "paused"),
+        (["jobs", "disable", "echo"], ["jobs", "enable", "echo"], "disabled"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        rig.call(&stop).code(0);
+        publish("queue.words");
+        // The server makes none now, but one may have been on its way.
+        let before = echo().unwrap()["last_tick"].clone();
+        publish("schedule.tick.echo");
+        repeat("a tick is left out", || {
+            let echo = echo().unwrap();
+            echo["last_tick"] != before && echo["skipped"]["reason"] == reason
+        });
+        let words = row(&rig, "words");
+        assert_eq!((&words["waiting"], &words["dead"]), (&json!(1), &json!(round)), "{reason}");
+        rig.call(&start).code(0);
+        repeat("it is given up", || row(&rig, "words")["dead"] == round + 1);
+    }
+    rig.stop_all(Signal::TERM);
+}
+
+#[test]
 fn messages_to_discord_wait_while_it_wants_to_be_left_alone_and_die_when_it_refuses_them() {
     let runtime = Runtime::new().unwrap();
     let discord = runtime.block_on(async {

@@ -152,7 +152,9 @@ impl<B: Bus + Timetable + Messages> Timekeeper<B> {
             let mut record = before.clone();
             self.note_end(job, &policy, &mut record).await?;
             let others = self.others(&policy).await?;
-            let is_due = tick.is_some() || record.waiting.is_some();
+            // A job that is not to run leaves its queue alone, also what on it can be no task.
+            let is_on = Circumstances::schedule(&policy, &record).is_some();
+            let is_due = is_on && (tick.is_some() || record.waiting.is_some());
             let messages = match &policy.drains {
                 Some(drain) if is_due && record.under_way.is_none() => {
                     self.messages(job, &policy).candidates(drain, &record).await?

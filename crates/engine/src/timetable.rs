@@ -24,12 +24,13 @@ pub struct Circumstances<'a> {
     /// Whether a worker was heard of lately that takes offers from its queue.
     pub is_served: bool,
     /// The messages that may be taken from the queue that it drains, in the order in which they may be;
-    /// read where no run of it is under way.
+    /// read where the job is on and no run of it is under way.
     pub messages: &'a [QueueMessage],
 }
 
 impl Circumstances<'_> {
-    /// The policy's schedule, unless somebody set another interval.
+    /// The policy's schedule, unless somebody set another interval; none while the job is paused or
+    /// disabled.
     #[must_use]
     pub fn schedule(policy: &JobPolicy, record: &JobRecord) -> Option<Schedule> {
         let is_on = record.set.enabled.unwrap_or(policy.enabled) && !record.paused;
@@ -139,15 +140,17 @@ fn missed(record: &JobRecord, at: Timestamp, around: &Circumstances<'_>) -> u32 
     }
 }
 
-/// Begins the run of the tick that waits, if its time has come: names it, for the caller to submit.
+/// Begins the run of the tick that waits, if its time has come: names it, for the caller to submit. While
+/// the job is paused or disabled it waits on.
 pub fn begin(
     record: &mut JobRecord,
     run: impl FnOnce(Timestamp) -> RunId,
     around: &Circumstances<'_>,
 ) -> Option<TickRun> {
     let waiting = record.waiting.clone()?;
-    if record.under_way.is_some() || around.now < put_off(waiting.at, around.policy.jitter_seconds)
-    {
+    let is_on = Circumstances::schedule(around.policy, record).is_some();
+    let is_due = around.now >= put_off(waiting.at, around.policy.jitter_seconds);
+    if !is_on || !is_due || record.under_way.is_some() {
         return None;
     }
     let obstacle = around.obstacle(record);

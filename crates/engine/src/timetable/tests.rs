@@ -153,6 +153,27 @@ fn what_nobody_can_run_is_left_out_and_says_why() {
 }
 
 #[test]
+fn a_job_that_is_paused_or_disabled_begins_nothing_until_it_goes_on() {
+    for policy in [every(30), drains(9, false)] {
+        let one = [message(1, "a", "", 1)];
+        let full = Circumstances { messages: &one, ..around(30, &policy, &NONE) };
+        let mut record = JobRecord::default();
+        take_tick(&mut record, at(30), &full);
+        // Nobody looked at its queue.
+        let unread = around(31, &policy, &NONE);
+        let waiting = record.waiting.clone();
+        record.paused = true;
+        assert!(!go(&mut record, &unread));
+        record.paused = false;
+        record.set.enabled = Some(false);
+        assert!(!go(&mut record, &unread));
+        assert_eq!((&record.waiting, &record.skipped), (&waiting, &None));
+        record.set.enabled = None;
+        assert!(go(&mut record, &full));
+    }
+}
+
+#[test]
 fn a_job_waits_for_those_it_depends_on() {
     let policy = JobPolicy { dependencies: vec!["first".to_owned()], ..every(30) };
     let mut others = BTreeMap::new();
