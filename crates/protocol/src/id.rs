@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 /// Text that is not the id it should be.
@@ -17,8 +17,8 @@ pub struct InvalidId {
     pub what: &'static str,
 }
 
-/// One execution of an ALT: a UUIDv7, written as 32 lower-case hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// One execution of an ALT: a UUIDv7, written as 32 lower-case hex digits, 16 bytes on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
 
@@ -58,6 +58,17 @@ impl Default for RunId {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.simple())
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Whoever reads it as text is to find it as it is printed: a uuid by itself has hyphens.
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
@@ -176,3 +187,20 @@ pub struct Sequence(pub u64);
 )]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_one_form_as_text_and_is_sixteen_bytes_on_the_wire() {
+        let run = RunId::from_bits(0x0199_0000_0000_7000_8000_0000_0000_00ff);
+        let text = serde_json::to_string(&run).unwrap();
+        assert_eq!(text, format!("\"{run}\""));
+        assert_eq!(text, r#""019900000000700080000000000000ff""#);
+        assert_eq!(serde_json::from_str::<RunId>(&text).unwrap(), run);
+        let bytes = rmp_serde::to_vec(&run).unwrap();
+        assert_eq!(bytes.len(), 2 + 16, "a header, and the id");
+        assert_eq!(rmp_serde::from_slice::<RunId>(&bytes).unwrap(), run);
+    }
+}
