@@ -84,8 +84,10 @@ pub const CLEANUP_MS: u64 = 3_000;
 pub const STOP_GRACE_MS: u64 = 10_000;
 /// Milliseconds past its timeout after which a coordinator seals an attempt its worker did not.
 pub const SEAL_GRACE_MS: u64 = 15_000;
-/// Attempts a worker runs at once, unless told otherwise.
-pub const SLOTS: u16 = 4;
+/// Attempts a worker of a fleet runs at once, unless told otherwise: the pool of the older system.
+pub const SLOTS: u16 = 5;
+/// Attempts a run without a fleet has at once, unless told otherwise: as the older runner had.
+pub const LOCAL_SLOTS: u16 = 4;
 /// The most attempts a worker may be told to run at once: each may hold an output in memory.
 pub const SLOTS_MAX: u16 = 1024;
 

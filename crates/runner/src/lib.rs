@@ -57,8 +57,9 @@ pub fn main() -> ExitCode {
 
 fn go(arguments: Arguments) -> Result<Exit, Failure> {
     let settings = Settings::from_environment()?.with(&arguments.connection)?;
-    output::tell_panics(worker::without_secrets(&settings.environment));
-    output::start_log(roles::log(&arguments.verb, &settings))?;
+    let format = settings.log.format;
+    output::tell_panics(worker::without_secrets(&settings.environment), format);
+    output::start_log(roles::log(&arguments.verb, &settings), format)?;
     match arguments.verb {
         Verb::Run(it) => run::run(it, &settings),
         Verb::Validate(it) => inspect::validate(&it, &settings),

@@ -1,13 +1,16 @@
 //! The two streams: results go to stdout, everything else to stderr.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use anstream::ColorChoice;
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter, ParseError};
 
 use crate::exit::Failure;
+use crate::settings::LogFormat;
 
 /// Writes a result. A reader that went away (`| head`) is no error.
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
@@ -43,7 +46,10 @@ pub(crate) fn complain(failure: &Failure) {
 }
 
 /// Has panics told as ever, but for what `clean` takes out of them: a job may panic with anything.
-pub(crate) fn tell_panics(clean: impl Fn(String) -> String + Send + Sync + 'static) {
+pub(crate) fn tell_panics(
+    clean: impl Fn(String) -> String + Send + Sync + 'static,
+    format: LogFormat,
+) {
     std::panic::set_hook(Box::new(move |panic| {
         // Only where RUST_BACKTRACE asks for one.
         let trace = Backtrace::capture();
@@ -51,13 +57,21 @@ pub(crate) fn tell_panics(clean: impl Fn(String) -> String + Send + Sync + 'stat
             BacktraceStatus::Captured => format!("{trace}\n"),
             _ => String::new(),
         };
-        say(&clean(format!("{panic}\n{trace}")));
+        let text = clean(format!("{panic}\n{trace}"));
+        match format {
+            LogFormat::Text => say(&text),
+            LogFormat::Json => error!(panic = text.trim_end(), "a panic"),
+        }
     }));
 }
 
 /// `1 task`, `2 tasks`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+pub(crate) fn counted<N>(count: N, one: &str, many: &str) -> String
+where
+    N: Display + PartialEq + From<u8>,
+{
+    let word = if count == N::from(1) { one } else { many };
+    format!("{count} {word}")
 }
 
 /// Whether people see colours on stderr: a terminal, and neither NO_COLOR nor a dumb one.
@@ -71,7 +85,7 @@ pub(crate) fn is_watched() -> bool {
 }
 
 /// Sends the log to stderr; `filter` is a level or directives such as `warn,worker=debug`.
-pub(crate) fn start_log(filter: &str) -> Result<(), Failure> {
+pub(crate) fn start_log(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let parsed = EnvFilter::builder().parse(filter).map_err(|error| {
         Failure::usage(
             format!("RUNNER_LOG_LEVEL cannot be `{filter}`: {error}"),
@@ -82,11 +96,11 @@ pub(crate) fn start_log(filter: &str) -> Result<(), Failure> {
         Some(level) if level > LevelFilter::INFO => parsed.add_directive(quiet_library()?),
         _ => parsed,
     };
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(parsed)
-        .with_writer(io::stderr)
-        .with_ansi(colors())
-        .try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
+    let started = match format {
+        LogFormat::Text => log.with_ansi(colors()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
     started.map_err(|error| Failure::fault(format!("the log cannot start: {error}")))
 }
 

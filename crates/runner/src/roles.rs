@@ -32,12 +32,12 @@ const PULSE: Duration = Duration::from_secs(1);
 const LEAVE: Duration = Duration::from_millis(500);
 
 /// What the log of a role tells when nobody says: where it is to be watched, and how it goes.
-const LOG: &str = "warn,runner=info";
+const LOG: &str = "warn,runner=info,coordinator::opening=info";
 
 /// The filter of the log for a verb.
 pub(crate) fn log<'a>(verb: &Verb, settings: &'a Settings) -> &'a str {
     let is_role = matches!(verb, Verb::Coordinator(_) | Verb::Worker(_));
-    if is_role && settings.is_default("log") { LOG } else { &settings.log }
+    if is_role && settings.is_default("log") { LOG } else { &settings.log.filter }
 }
 
 /// What every role has beside its work.

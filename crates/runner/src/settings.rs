@@ -58,8 +58,7 @@ pub(crate) struct Settings {
     pub(crate) allow_private_addresses: bool,
     /// Whether the locale can show more than ASCII.
     pub(crate) unicode: bool,
-    /// Filter of the log.
-    pub(crate) log: String,
+    pub(crate) log: Log,
     /// How to reach the server.
     pub(crate) nats: Nats,
     /// Where results are kept; a folder of `out` when nobody says.
@@ -82,6 +81,23 @@ pub(crate) struct Settings {
     pub(crate) model: Option<Model>,
     /// Where each setting came from, in the order people look for them.
     pub(crate) origins: Vec<Origin>,
+}
+
+/// What the log tells, and how its lines look.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    /// A level, or directives such as `warn,worker=debug`.
+    pub(crate) filter: String,
+    pub(crate) format: LogFormat,
+}
+
+/// How the lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: an object a line, its fields beside `timestamp`, `level`, `target` and `message`.
+    Json,
 }
 
 /// How to reach the server, and who this is to it.
@@ -177,8 +193,12 @@ impl Settings {
             read.note("store", &parse::folder_url(&out), from);
         }
         let concurrent = ["RUNNER_MAX_CONCURRENT_TASKS", "MAX_CONCURRENT_TASKS"];
-        let max_concurrent =
-            read.parsed("attempts at once in `run`", &concurrent, limits::SLOTS, parse::count)?;
+        let max_concurrent = read.parsed(
+            "attempts at once in `run`",
+            &concurrent,
+            limits::LOCAL_SLOTS,
+            parse::count,
+        )?;
         let slots =
             read.parsed("slots of a worker", &["RUNNER_SLOTS"], limits::SLOTS, parse::count)?;
         let uploads = read.parsed(
@@ -205,7 +225,7 @@ impl Settings {
             false,
             parse::switch,
         )?;
-        let log = read.parsed("log", &["RUNNER_LOG_LEVEL"], "warn".to_owned(), parse::filter)?;
+        let log = log(&mut read)?;
         let unicode = unicode(&read)?;
         Ok(Self {
             out,
@@ -280,6 +300,13 @@ fn unicode(read: &Reader<'_>) -> Result<bool, Failure> {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     }))
+}
+
+fn log(read: &mut Reader<'_>) -> Result<Log, Failure> {
+    let filter = read.parsed("log", &["RUNNER_LOG_LEVEL"], "warn".to_owned(), parse::filter)?;
+    let names = ["RUNNER_LOG_FORMAT"];
+    let format = read.parsed("format of the log", &names, LogFormat::Text, parse::log_format)?;
+    Ok(Log { filter, format })
 }
 
 /// The variables that are text.

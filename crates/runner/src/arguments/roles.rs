@@ -41,7 +41,7 @@ pub(crate) struct WorkerArguments {
     /// Run only these jobs; the queues follow from them
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) jobs: Vec<String>,
-    /// Tasks that run at once [default: 4]
+    /// Tasks that run at once [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::SLOTS_MAX)))]
     pub(crate) slots: Option<u16>,
     /// Seconds that what runs gets to end when the worker is told to go
@@ -72,7 +72,7 @@ pub(crate) struct UpArguments {
     /// How many workers
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) workers: u16,
-    /// Tasks that run at once in each [default: 4]
+    /// Tasks that run at once in each [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::SLOTS_MAX)))]
     pub(crate) slots: Option<u16>,
     /// The nats-server program

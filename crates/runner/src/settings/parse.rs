@@ -6,7 +6,7 @@ use std::path::Path;
 use alt::ArchiveChoice;
 use protocol::limits;
 
-use super::{AI_SECONDS, Health, LEASE_SECONDS};
+use super::{AI_SECONDS, Health, LEASE_SECONDS, LogFormat};
 use crate::exit::Failure;
 
 fn refused(name: &str, text: &str, help: impl Into<String>) -> Failure {
@@ -84,6 +84,14 @@ pub(super) fn filter(name: &str, text: &str) -> Result<String, Failure> {
     }
     let help = "use error, warn, info, debug or trace, or directives such as `warn,worker=debug`";
     Err(refused(name, &text, help))
+}
+
+pub(super) fn log_format(name: &str, text: &str) -> Result<LogFormat, Failure> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(refused(name, text, "use text or json")),
+    }
 }
 
 pub(super) fn switch(name: &str, text: &str) -> Result<bool, Failure> {

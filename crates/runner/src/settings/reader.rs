@@ -189,6 +189,16 @@ impl Shown for bool {
     }
 }
 
+impl Shown for super::LogFormat {
+    fn shown(&self) -> String {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+        .to_owned()
+    }
+}
+
 impl Shown for super::Health {
     fn shown(&self) -> String {
         match self {

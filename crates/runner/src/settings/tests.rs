@@ -25,10 +25,9 @@ fn seed_names_are_honoured_and_the_longer_ones_go_first() {
     assert_eq!((both.out, both.max_concurrent), (PathBuf::from("b"), 9));
     assert!(read(&[("RUNNER_ALLOW_EXEC", "1")]).unwrap().allow_exec);
     assert!(!read(&[("RUNNER_ALLOW_EXEC", "")]).unwrap().allow_exec);
-    assert_eq!(
-        read(&[("RUNNER_LOG_LEVEL", "Warn,worker=debug")]).unwrap().log,
-        "warn,worker=debug"
-    );
+    let log = read(&[("RUNNER_LOG_LEVEL", "Warn,worker=debug")]).unwrap().log;
+    assert_eq!((log.filter.as_str(), log.format), ("warn,worker=debug", LogFormat::Text));
+    assert_eq!(read(&[("RUNNER_LOG_FORMAT", "JSON")]).unwrap().log.format, LogFormat::Json);
     let older = read(&[("NATS_URL", "nats://a"), ("NATS_CREDS", "c")]).unwrap();
     assert_eq!((older.nats.url.as_str(), older.nats.credentials), ("nats://a", Some("c".into())));
     let newer = read(&[("NATS_URL", "nats://a"), ("RUNNER_NATS_URL", "tls://b:4")]).unwrap();
@@ -46,6 +45,7 @@ fn garbage_is_an_error_that_names_the_variable() {
         ("RUNNER_LOG_LEVEL", "loud"),
         ("RUNNER_LOG_LEVEL", "warn,worker"),
         ("RUNNER_LOG_LEVEL", "worker=loud"),
+        ("RUNNER_LOG_FORMAT", "yaml"),
         ("RUNNER_NATS_URL", "http://host"),
         ("NATS_URL", "nats://host:many"),
         ("RUNNER_NATS_URL", "nats://a,,nats://b"),
@@ -107,7 +107,8 @@ fn each_setting_knows_where_it_came_from() {
     assert!(!settings.has_no_server());
     assert_eq!(origin(&settings, "NATS server"), ("nats://a:1".into(), "NATS_URL".into()));
     assert_eq!(origin(&settings, "lease, seconds").1, "RUNNER_LEASE_SECONDS");
-    assert_eq!(origin(&settings, "slots of a worker"), ("4".into(), "default".into()));
+    assert_eq!(origin(&settings, "slots of a worker"), ("5".into(), "default".into()));
+    assert_eq!(origin(&settings, "attempts at once in `run`"), ("4".into(), "default".into()));
     assert!(origin(&settings, "store").0.starts_with("file:///"));
     let flags = ConnectionFlags {
         nats_url: Some("nats://u:p@b:2".to_owned()),
