@@ -184,10 +184,12 @@ impl Sums {
     fn text(&self) -> String {
         let Self { attempts, ok, failed, timed_out, lost, skipped, .. } = self;
         let Self { cancelled, handed_back, retried, dead_letters, .. } = self;
+        let attempts = output::counted(*attempts, "attempt", "attempts");
+        let dead_letters = output::counted(*dead_letters, "dead letter", "dead letters");
         format!(
-            "{attempts} attempts: {ok} ok, {failed} failed, {timed_out} timed out, {lost} lost, \
+            "{attempts}: {ok} ok, {failed} failed, {timed_out} timed out, {lost} lost, \
              {skipped} skipped, {cancelled} cancelled, {handed_back} handed back; {retried} of \
-             them retries; {dead_letters} dead letters; success {}; min / avg / max {}",
+             them retries; {dead_letters}; success {}; min / avg / max {}",
             percent(self.success_rate),
             self.durations(),
         )
@@ -240,5 +242,20 @@ impl Row {
              their next attempt\n"
         ));
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_a_thing_is_not_said_to_be_many() {
+        let text =
+            |count| sums(&Tally { failed: count, dead_letters: count, ..Tally::default() }).text();
+        let one = text(1);
+        assert!(one.starts_with("1 attempt: ") && one.contains(" 1 dead letter; "), "{one}");
+        let two = text(2);
+        assert!(two.starts_with("2 attempts: ") && two.contains(" 2 dead letters; "), "{two}");
     }
 }
