@@ -118,6 +118,7 @@ impl Desk {
             connection,
             sources,
             hot: Vec::new(),
+            rested: false,
             takers: VecDeque::new(),
             unclaimed,
             places,
@@ -160,8 +161,10 @@ enum Place {
 struct Clerk {
     connection: Connection,
     sources: Vec<Source>,
-    /// Sources that had something lately, as a flag for each.
+    /// Sources that had something lately or may have by now, as a flag for each.
     hot: Vec<bool>,
+    /// Whether nobody asked when pulls were looked after last.
+    rested: bool,
     takers: VecDeque<Taker>,
     unclaimed: mpsc::UnboundedSender<Taken>,
     pulls: Pulls,
@@ -201,7 +204,7 @@ impl Clerk {
                     None => break,
                 },
                 // After those who ask: whoever went may have come back to ask again.
-                Some(taken) = left.recv() => self.pass_on(taken).await,
+                Some(taken) = left.recv() => drop(self.pass_on(taken).await),
             }
             // Whoever waits no longer needs nothing pulled for it.
             self.takers.retain(|taker| !taker.is_closed());
@@ -214,8 +217,12 @@ impl Clerk {
     /// Sends what pulls are worth sending now.
     async fn pull(&mut self) {
         if self.takers.is_empty() {
+            self.rested = true;
             self.seats.release_free().await;
             return;
+        }
+        if std::mem::take(&mut self.rested) {
+            self.look_everywhere();
         }
         for limited in 0..self.seats.len() {
             let here = Place::Seats(limited);
@@ -243,6 +250,14 @@ impl Clerk {
                 self.pulls.probe(here, source.stream, &source.consumer, count).await;
                 free -= count;
             }
+        }
+    }
+
+    /// Has the sources asked one after the other of which nothing was heard while nobody asked: pulls
+    /// that lie at all of them are answered in any order, and the most urgent message is to be first.
+    fn look_everywhere(&mut self) {
+        for (place, hot) in self.hot.iter_mut().enumerate() {
+            *hot |= !self.pulls.is_open(Place::Source(place));
         }
     }
 
@@ -275,8 +290,9 @@ impl Clerk {
             Place::Seats(limited) => self.seats.sit(limited, message, lease),
             Place::Source(place) => {
                 let left = Delivery::parse(reply).map_or(0, |delivery| delivery.pending);
-                self.hot[place] = left > 0 || !is_last;
-                self.hand_out(place, message, lease).await;
+                let is_taken = self.hand_out(place, message, lease).await;
+                // What went back is there still, and to be asked for before all that is less urgent.
+                self.hot[place] = left > 0 || !is_last || !is_taken;
             }
         }
     }
@@ -295,29 +311,33 @@ impl Clerk {
         }
     }
 
-    async fn hand_out(&mut self, place: usize, message: Message, lease: Lease) {
+    /// Hands a message out, or back; whether somebody has it now.
+    async fn hand_out(&mut self, place: usize, message: Message, lease: Lease) -> bool {
         let seat = match self.sources.get(place).and_then(|source| source.seats) {
             None => None,
             Some(limited) => match self.seats.take(limited) {
                 Some(seat) => Some(seat),
                 None if is_planted(Bug::SeatSkipped) => None,
-                None => return give_back(&self.connection, &message).await,
+                None => {
+                    give_back(&self.connection, &message).await;
+                    return false;
+                }
             },
         };
         let seat_wait = self.seat_wait(place, &message);
-        self.pass_on(Taken { message, lease, seat, seat_wait }).await;
+        self.pass_on(Taken { message, lease, seat, seat_wait }).await
     }
 
-    /// Hands a message to the first who still waits, or back.
-    async fn pass_on(&mut self, taken: Taken) {
+    /// Hands a message to the first who still waits, or back; whether somebody has it now.
+    async fn pass_on(&mut self, taken: Taken) -> bool {
         let mut handed = Handed { taken: Some(taken), unclaimed: self.unclaimed.clone() };
         while let Some(taker) = self.takers.pop_front() {
             match taker.send(handed) {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(unwanted) => handed = unwanted,
             }
         }
-        let Some(taken) = handed.taken.take() else { return };
+        let Some(taken) = handed.taken.take() else { return true };
         // Past its lease a word about it would be about that of another.
         if !taken.lease.is_over() {
             give_back(&self.connection, &taken.message).await;
@@ -325,6 +345,7 @@ impl Clerk {
         if let Some(seat) = taken.seat {
             self.seats.put_back(seat);
         }
+        false
     }
 }
 
