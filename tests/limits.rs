@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::door::{LONG, until};
-use crate::rig::{Rig, pass, repeat};
+use crate::rig::{Rig, pass, repeat, sleep};
 
 /// What the jobs of the test fleet allow.
 const LIMITS: [(&str, usize); 3] = [("own_tweet", 2), ("own_discord", 3), ("own_monitor", 2)];
@@ -144,6 +144,9 @@ fn a_job_that_is_at_its_limit_holds_up_no_other_and_all_slots_are_used() {
             |number: usize| rig.call(&["why", &tweets, &format!("own_tweet-{number}")]).stdout;
         (0..3).filter(|&number| why(number).contains("lets 2 run at once")).count() == 1
     });
+    let holders: Vec<Value> = (0..3).flat_map(|number| holders(&rig, &tweets, number)).collect();
+    assert_eq!(holders.len(), 2, "{holders:#?}");
+    assert!(holders.iter().all(|holder| holder["run"] == tweets), "{tweets}: {holders:#?}");
     let monitors = rig.submit("monitors", &gated(&rig, "own_monitor", 2));
     open(&rig, "own_discord");
     completed(&rig, &discord, 3);
@@ -159,6 +162,14 @@ fn a_job_that_is_at_its_limit_holds_up_no_other_and_all_slots_are_used() {
     ledger.check();
     let most: Vec<_> = LIMITS.map(|(job, _)| ledger.read()[job].most).into();
     assert_eq!(most, LIMITS.map(|(_, limit)| limit), "every seat was used");
+}
+
+/// Who holds what a tweet waits for.
+fn holders(rig: &Rig, run: &str, number: usize) -> Vec<Value> {
+    let task = format!("own_tweet-{number}");
+    let why = rig.call(&["why", run, &task, "--json"]).code(0).json();
+    let reasons = why["reasons"].as_array().unwrap().iter();
+    reasons.flat_map(|it| it["holders"].as_array().cloned().unwrap_or_default()).collect()
 }
 
 /// Tasks of the run in which workers are killed, and kills.
@@ -193,4 +204,39 @@ fn a_limit_holds_and_loses_no_seat_while_workers_are_killed() {
     open(&rig, "own_discord");
     completed(&rig, &after, 4);
     ledger.check();
+}
+
+#[test]
+fn a_worker_runs_five_tasks_at_once_of_any_jobs_unless_it_is_told_otherwise() {
+    let mut rig = Rig::new();
+    rig.coordinator();
+    rig.worker(&["--allow-exec", "--id", "untold"]);
+    rig.door.set("RUNNER_SLOTS", "2");
+    rig.worker(&["--allow-exec", "--id", "told"]);
+    let task = |number: usize| match number % 2 {
+        0 => sleep(&format!("t{number}"), 300),
+        _ => json!({"id": format!("t{number}"), "description": "x", "job": "exec",
+                    "parameters": {"argv": ["sleep", "300"]}}),
+    };
+    let run = rig.submit("eight", &(0..8).map(task).collect());
+    let mut workers = Value::Null;
+    let mut running = Vec::new();
+    repeat("all slots are taken", || {
+        workers = rig.call(&["workers", "ls", "--json"]).code(0).json();
+        let listed = workers.as_array().unwrap().iter();
+        running = listed.flat_map(|it| it["running"].as_array().unwrap().clone()).collect();
+        running.len() == 7
+    });
+    let slots = workers.as_array().unwrap().iter().map(|it| {
+        (
+            it["worker"].as_str().unwrap(),
+            it["slots"].as_u64().unwrap(),
+            it["running"].as_array().unwrap().len(),
+        )
+    });
+    let slots: BTreeSet<_> = slots.collect();
+    assert_eq!(slots, BTreeSet::from([("untold", 5, 5), ("told", 2, 2)]), "{workers:#}");
+    let jobs: BTreeSet<_> = running.iter().map(|it| it["job"].as_str().unwrap()).collect();
+    assert_eq!(jobs, BTreeSet::from(["exec", "sleep"]), "{workers:#}");
+    rig.call(&["cancel", &run]).code(0);
 }

@@ -12,6 +12,7 @@ mod insights;
 mod inspecting;
 mod jobs;
 mod limits;
+mod logs;
 mod permissions;
 mod progress;
 mod purity;

@@ -270,6 +270,15 @@ pub(crate) fn after(mut task: Value, needed: &[&str]) -> Value {
     task
 }
 
+/// The lines of logs in JSON, the earliest first: those of several processes of one machine.
+#[track_caller]
+pub(crate) fn log_lines(logs: &str) -> Vec<Value> {
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let mut lines: Vec<Value> = logs.lines().map(parse).collect();
+    lines.sort_by(|one, other| one["timestamp"].as_str().cmp(&other["timestamp"].as_str()));
+    lines
+}
+
 impl Done {
     /// The one line of standard output.
     #[track_caller]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use protocol::Timestamp;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::rig::{Rig, on_one_server_and_on_three, pass, repeat};
+use crate::rig::{Rig, log_lines, on_one_server_and_on_three, pass, repeat};
 
 /// Any job may be given a schedule from outside.
 const EVERY_SECOND: &[(&str, &str)] =
@@ -202,4 +202,61 @@ fn a_limit_that_people_set_holds_whoever_starts_later() {
     rig.call(&["jobs", "set", "sleep", "max_concurrent="]).code(0);
     repeat("as declared again", || seats(&rig) == 3);
     rig.stop_all(Signal::TERM);
+}
+
+/// One that runs by itself and is urgent, and one that works off a queue and can wait.
+const URGENT_AND_LOW: &[(&str, &str)] = &[
+    ("RUNNER_LOG_FORMAT", "json"),
+    ("RUNNER_LOG_LEVEL", "warn,coordinator=debug,worker=debug"),
+    ("ECHO_INTERVAL_SECONDS", "1"),
+    ("ECHO_PRIORITY", "critical"),
+    ("TRANSFORM_QUEUE", "words"),
+    ("TRANSFORM_INTERVAL_SECONDS", "1"),
+    ("TRANSFORM_PRIORITY", "low"),
+];
+
+#[test]
+fn an_urgent_job_overtakes_what_waits_and_one_that_can_wait_is_run_in_the_end() {
+    let mut rig = Rig::with(URGENT_AND_LOW);
+    rig.call(&["schedule", "pause", "echo"]).code(0);
+    rig.coordinator();
+    rig.worker(&["--slots", "1", "--allow-exec"]);
+    let exec = |id: &str, script: &str| {
+        json!({"id": id, "description": "x", "job": "exec",
+               "parameters": {"argv": ["sh", "-c", script]}})
+    };
+    // While the only slot is taken all others come, the most urgent last.
+    let gate = rig.door.path("gate").display().to_string();
+    let script = format!("until [ -e {gate} ]; do sleep 0.05; done");
+    rig.submit("gate", &json!([exec("gate", &script)]));
+    rig.hear(1, "attempt began");
+    let words = "{\"expression\": \"1\"}\n".repeat(10);
+    rig.door.feed(&["queue", "push", "words", "--lines"], &words).code(0);
+    rig.hear(0, r#""priority":"low""#);
+    let normal: Value = (0..40).map(|number| exec(&format!("n{number}"), "true")).collect();
+    let normal = rig.submit("normal", &normal);
+    rig.hear(0, r#""task.id":39"#);
+    rig.call(&["schedule", "resume", "echo"]).code(0);
+    rig.hear(0, r#""priority":"critical""#);
+    // An offer is told before it goes.
+    pass(Duration::from_millis(200));
+    rig.door.write("gate", "");
+    rig.last(&normal);
+    repeat("the queue is empty", || {
+        let rows = rig.call(&["queue", "ls", "--json"]).code(0).json();
+        rows[0]["waiting"] == 0 && rows[0]["under_way"] == 0
+    });
+    let lines = log_lines(&rig.stop_all(Signal::TERM));
+    let began = lines.iter().filter(|line| line["message"] == "attempt began");
+    let order: Vec<&str> = began.map(|line| line["job.kind"].as_str().unwrap()).skip(1).collect();
+    let count = |jobs: &[&str], job: &str| jobs.iter().filter(|it| **it == job).count();
+    assert_eq!((count(&order, "exec"), count(&order, "transform")), (40, 10), "{order:?}");
+    // The lowest goes first once in sixteen pulls, so that it never starves.
+    assert!(order[..2].contains(&"echo"), "{order:?}");
+    let half = order.iter().scan(0, |normal, job| {
+        *normal += usize::from(*job == "exec");
+        Some(*normal)
+    });
+    let half = half.take_while(|normal| *normal < 20).count();
+    assert!(count(&order[..half], "transform") <= 5, "{order:?}");
 }

@@ -300,6 +300,11 @@ impl<B: Bus> Conductor<'_, B> {
                     warn!(run.id = %verdict.run, task.id = verdict.task.0, queue, "not its queue");
                     return;
                 }
+                debug!(
+                    run.id = %verdict.run, task.id = verdict.task.0,
+                    task.attempt = %verdict.attempt, outcome = verdict.outcome.name(),
+                    "verdict heard"
+                );
                 let retryable = verdict.failure.as_ref().is_none_or(|failure| failure.retryable);
                 let event = Event::Verdict {
                     task: verdict.task,

@@ -8,7 +8,7 @@ use bus::Bus;
 use engine::{Dispatch, Run, Seal, TaskState};
 use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, AttemptKey, Epoch, Failure, Input, Offer, Outcome, Verdict, limits};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::{Desk, Error};
 
@@ -98,6 +98,8 @@ impl<'a, B: Bus> Orders<'a, B> {
         let mut again = self.again;
         while !offers.is_empty() {
             offers.iter_mut().for_each(|offer| offer.again = again);
+            // Before they go: a worker may have one before the answer is here.
+            offers.iter().for_each(tell);
             match self.desk.bus.dispatch(self.epoch, offers.clone()).await {
                 Ok(()) => break,
                 Err(_) if is_planted(Bug::UnknownOffersTakenAsMade) => break,
@@ -140,6 +142,14 @@ impl<'a, B: Bus> Orders<'a, B> {
         let key = AttemptKey { run: engine.plan().run(), task, attempt };
         insist(|| self.desk.bus.stop(engine.plan().queue(task), key)).await
     }
+}
+
+fn tell(offer: &Offer) {
+    debug!(
+        run.id = %offer.run, task.id = offer.task.0, task.attempt = %offer.attempt,
+        job.kind = offer.job, queue = offer.queue, priority = offer.priority.name(),
+        again = offer.again, "offered"
+    );
 }
 
 /// Asks until there is an answer: every write here may be made twice, and every read.

@@ -12,7 +12,7 @@ use protocol::{
     DeadLetter, Drain, End, JobPolicy, JobRecord, QueueMessage, RunId, Sequence, UnderWay,
 };
 use store::Store;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::aside::aside;
 use crate::result::read_result;
@@ -46,6 +46,10 @@ impl<B: Bus + Messages> Drainer<'_, B> {
             let left = most - found.len();
             let earlier = self.bus.messages(&drain.queue, Sequence(1), left).await?;
             found.extend(earlier.into_iter().filter(|message| message.sequence <= last));
+        }
+        if !found.is_empty() {
+            let (queue, messages) = (&drain.queue, found.len());
+            debug!(job.kind = self.job, queue, messages, "messages are on the queue");
         }
         let (job, policy) = (self.job.to_owned(), self.policy.clone());
         let checked = aside(move || {

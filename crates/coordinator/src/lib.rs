@@ -18,6 +18,7 @@ mod finish;
 mod kept;
 mod make;
 mod metrics;
+mod opening;
 mod refuse;
 mod result;
 mod reuse;
@@ -120,15 +121,8 @@ pub async fn coordinate<B: Bus>(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Result<(), bus::Error> {
-    loop {
-        // Queues first: a worker that polls one that does not exist would wait for nothing.
-        match bus.declare(&settings.catalogue.queues()).await {
-            Ok(()) => break,
-            Err(bus::Error::Closed) => return Err(bus::Error::Closed),
-            Err(error) => warn!(error = %error, "queues not declared; trying again"),
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
+    // Queues first: a worker that polls one that does not exist would wait for nothing.
+    opening::declare(&bus, &settings.catalogue.queues()).await?;
     let roster = Arc::new(Roster::default());
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
@@ -139,6 +133,7 @@ pub async fn coordinate<B: Bus>(
     let mut runs = JoinSet::new();
     let mut claims = FuturesUnordered::new();
     let leaving = CancellationToken::new();
+    opening::conducts();
     loop {
         while claims.len() < ASKED && runs.len() + claims.len() < limits::RUNS {
             claims.push(desk.bus.next_run());

@@ -18,10 +18,10 @@ use store::Store;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::roster::Roster;
-use crate::{Error, Metrics, drain, scheduled};
+use crate::{Error, Metrics, drain, opening, scheduled};
 
 /// How often records are looked after: for runs that have ended, for what waits, for what people set.
 const SWEEP: Duration = Duration::from_secs(2);
@@ -46,6 +46,7 @@ pub async fn keep_time<B: Bus + Timetable + Messages>(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Result<(), bus::Error> {
+    opening::keeps_time(&catalogue);
     let roster = Arc::new(Roster::default());
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
@@ -245,6 +246,7 @@ impl<B: Bus + Timetable + Messages> Timekeeper<B> {
             (Some(None), None) => {}
             _ => {
                 if self.bus.schedule(job, schedule.as_ref()).await? {
+                    opening::schedules(job, schedule.as_ref());
                     self.scheduled.insert(job.to_owned(), schedule);
                 }
             }
@@ -263,6 +265,12 @@ impl<B: Bus + Timetable + Messages> Timekeeper<B> {
             true => Some(self.messages(job, policy).taken(under_way).await?),
             false => None,
         };
+        for (message, task) in messages.iter().flatten().zip(0_u32..) {
+            debug!(
+                job.kind = job, queue = message.queue, message.id = message.id,
+                run.id = %under_way.begun.run, task.id = task, "a message becomes a task"
+            );
+        }
         let submission = scheduled::submission(job, policy, under_way.begun, messages.as_deref())?;
         match self.bus.submit(submission).await {
             // It was submitted before somebody took one of its messages away.

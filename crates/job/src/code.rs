@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alt::Json;
+use tracing::debug;
 
 use crate::declaration::{output, parameters};
 use crate::{BoxFuture, Context, Error, Job};
@@ -29,6 +30,11 @@ impl<J: Job> Code for J {
         Box::pin(async move {
             let parameters = parameters(&text)?;
             check(&*self, &parameters, &context).await?;
+            let (key, kind) = (context.key(), context.kind());
+            debug!(
+                run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
+                job.kind = kind, "checks passed, the work begins"
+            );
             match Job::run(&*self, parameters, context.clone()).await {
                 Ok(done) => output(&done),
                 Err(stop @ (Error::Skipped(_) | Error::Cancelled)) => Err(stop),

@@ -89,6 +89,11 @@ impl Context {
         self.parts.key
     }
 
+    /// The name of the job.
+    pub(crate) fn kind(&self) -> &str {
+        &self.parts.job
+    }
+
     /// The author's id of the task: any text, so never part of a path or a command.
     #[must_use]
     pub fn task_id(&self) -> &str {

@@ -114,3 +114,11 @@ impl Catalogue {
         queues
     }
 }
+
+/// The seats of the queues that are limited, as people read them: `sleep: 2, tweet: 1`.
+#[must_use]
+pub fn seats_of(queues: &BTreeMap<String, Option<u32>>) -> String {
+    let limited = queues.iter().filter_map(|(queue, limit)| Some((queue, limit.as_ref()?)));
+    let limited: Vec<_> = limited.map(|(queue, limit)| format!("{queue}: {limit}")).collect();
+    limited.join(", ")
+}

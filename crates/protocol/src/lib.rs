@@ -19,7 +19,7 @@ pub mod subject;
 mod time;
 mod verdict;
 
-pub use catalogue::{Catalogue, DEFAULT_QUEUE, Drain, JobPolicy, own_queue};
+pub use catalogue::{Catalogue, DEFAULT_QUEUE, Drain, JobPolicy, own_queue, seats_of};
 pub use health::{Alert, Health, HealthStatus, Issue, OfJob};
 pub use id::{Attempt, Epoch, InvalidId, RunId, Sequence, WorkerId};
 pub use job_record::{

@@ -22,6 +22,11 @@ use crate::{Bench, artifacts};
 /// Carries out a claimed offer and acks it once its verdict is stored.
 pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     let key = claim.offer().key();
+    debug!(
+        run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
+        job.kind = claim.offer().job, queue = claim.offer().queue,
+        worker.id = %bench.settings.id, delivery = claim.deliveries(), "claimed"
+    );
     // Another delivery may mean that the first one's worker died after its verdict was stored.
     let redelivered = claim.deliveries() > 1;
     let metrics = &bench.settings.metrics;
@@ -46,8 +51,9 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     };
     info!(
         run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
-        job.kind = %claim.offer().job, outcome = outcome.name(), elapsed_ms = verdict.run_ms,
-        "attempt ended"
+        job.kind = claim.offer().job, queue = claim.offer().queue,
+        worker.id = %bench.settings.id, outcome = outcome.name(),
+        skipped = verdict.skipped.is_some(), elapsed_ms = verdict.run_ms, "attempt ended"
     );
     match report::store(&bench.bus, &claim, verdict).await {
         Some(Recorded::Refused) => {
@@ -158,6 +164,11 @@ async fn timed<B: Bus>(
     scratch: &Path,
     stop: &CancellationToken,
 ) -> (Report, Duration, Vec<String>) {
+    debug!(
+        run.id = %offer.run, task.id = offer.task.0, task.attempt = %offer.attempt,
+        job.kind = offer.job, queue = offer.queue, worker.id = %bench.settings.id,
+        "attempt began"
+    );
     let begun = Instant::now();
     let (report, log) = run(bench, offer, scratch, stop).await;
     (report, begun.elapsed(), log)

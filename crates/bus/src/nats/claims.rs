@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::{HeaderMap, Message};
 use protocol::{Offer, Sequence, Timestamp, subject};
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::connect::{Connection, unanswered};
 use super::desk::{Delivery, Seat};
@@ -157,6 +157,9 @@ impl NatsClaim {
         let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
         let deliveries = Delivery::parse(reply).map_or(1, |delivery| delivery.count);
         let server = if deliveries > 1 { connection.server() } else { String::new() };
+        if let Some(seat) = &seat {
+            tell(&offer, seat, "taken");
+        }
         // The seat may have been in hand for a while.
         let lease = seat.as_ref().map_or(lease, |seat| lease.sooner(seat.lease()));
         let seat = tokio::sync::Mutex::new(seat);
@@ -180,6 +183,23 @@ impl NatsClaim {
         match self.seat.lock().await.as_mut() {
             Some(seat) => seat.renew(&self.held.connection).await,
             None => Ok(()),
+        }
+    }
+}
+
+/// Says what becomes of a seat.
+fn tell(offer: &Offer, seat: &Seat, what: &'static str) {
+    debug!(
+        run.id = %offer.run, task.id = offer.task.0, task.attempt = %offer.attempt,
+        job.kind = offer.job, queue = offer.queue, seat = seat.subject(), "seat {what}"
+    );
+}
+
+/// However the attempt ended, and whether its verdict was stored or not.
+impl Drop for NatsClaim {
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat.get_mut().take() {
+            tell(&self.offer, &seat, "freed");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::limits;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::arguments::CoordinatorArguments;
 use crate::connection;
@@ -19,7 +20,9 @@ pub(crate) fn coordinator(
     arguments: &CoordinatorArguments,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
-    let catalogue = catalogue::registry(settings)?.catalogue();
+    let registry = catalogue::registry(settings)?;
+    info!(jobs = registry.names().count(), "jobs found");
+    let catalogue = registry.catalogue();
     let mut role = Role::new("coordinator", settings, &arguments.health)?;
     let metrics = coordinator::Metrics::default();
     metrics.register(&mut role.metrics);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
-use job::{Environment, Permissions, Registry};
-use protocol::{WorkerId, subject};
+use job::{Declaration, Environment, Permissions, Registry};
+use protocol::{WorkerId, seats_of, subject};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -30,8 +30,14 @@ type Queues = BTreeMap<String, Option<u32>>;
 pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result<Exit, Failure> {
     let all = catalogue::registry(settings)?;
     let (registry, mut queues) = served(all, &arguments.jobs, &arguments.queues)?;
+    info!(jobs = registry.names().count(), "jobs found");
+    let missed = not_ready(&registry, &settings.environment);
     if arguments.queues.is_empty() {
-        leave_to_others(&registry, &settings.environment, &mut queues);
+        // Another worker may have what they require, and their tasks wait for it.
+        let own = |job: &Declaration| job.options.own_queue(job.name);
+        for queue in missed.iter().filter_map(|job| own(job)) {
+            queues.remove(&queue);
+        }
     }
     let mut role = Role::new("worker", settings, &arguments.health)?;
     let metrics = worker::Metrics::default();
@@ -64,21 +70,16 @@ pub(crate) fn worker(arguments: &WorkerArguments, settings: &Settings) -> Result
     })
 }
 
-/// Takes the queues of jobs that are not ready here off the list: another worker may have what they
-/// require, and their tasks wait for it.
-fn leave_to_others(registry: &Registry, environment: &Environment, queues: &mut Queues) {
-    let mut missed = Vec::new();
-    for job in registry.iter() {
-        let own = job.options.own_queue(job.name);
-        if let Some((missing, own)) = environment.missing(job.options.requires).zip(own) {
-            missed.push(format!("{} ({missing})", job.name));
-            queues.remove(&own);
-        }
-    }
+/// The jobs for which a variable is not set here, which is said.
+fn not_ready<'a>(registry: &'a Registry, environment: &Environment) -> Vec<&'a Declaration> {
+    let missing = |job: &Declaration| environment.missing(job.options.requires);
+    let missed: Vec<_> = registry.iter().filter_map(|job| Some((job, missing(job)?))).collect();
     if !missed.is_empty() {
-        let jobs = missed.join(", ");
-        info!(jobs, "left to others, as a variable is not set here");
+        let named = missed.iter().map(|(job, missing)| format!("{} ({missing})", job.name));
+        let named: Vec<_> = named.collect();
+        info!(jobs = named.join(", "), "jobs are not ready, as a variable is not set here");
     }
+    missed.into_iter().map(|(job, _)| job).collect()
 }
 
 /// Makes sure that the queues are there; false when told to go before they are.
@@ -94,7 +95,10 @@ async fn declare<B: Bus>(
             declared = bus.declare(queues) => declared,
         };
         match declared {
-            Ok(()) => return Ok(true),
+            Ok(()) => {
+                info!(queues = queues.len(), seats = seats_of(queues), "queues declared");
+                return Ok(true);
+            }
             // Coordinators declare them as well; a worker need not be allowed to.
             Err(error @ bus::Error::Refused(_)) => {
                 warn!(error = %error, "queues are left to a coordinator to declare");

@@ -117,7 +117,7 @@ impl Seat {
     }
 
     /// What its message is called, as long as it has one.
-    pub(super) fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         self.message.as_ref().map(|message| message.subject.to_string()).unwrap_or_default()
     }
 
