@@ -192,15 +192,7 @@ impl Settings {
             let from = "default: the output folder";
             read.note("store", &parse::folder_url(&out), from);
         }
-        let concurrent = ["RUNNER_MAX_CONCURRENT_TASKS", "MAX_CONCURRENT_TASKS"];
-        let max_concurrent = read.parsed(
-            "attempts at once in `run`",
-            &concurrent,
-            limits::LOCAL_SLOTS,
-            parse::count,
-        )?;
-        let slots =
-            read.parsed("slots of a worker", &["RUNNER_SLOTS"], limits::SLOTS, parse::count)?;
+        let (max_concurrent, slots) = at_once(&mut read)?;
         let uploads = read.parsed(
             "files stored at once",
             &["RUNNER_UPLOADS"],
@@ -300,6 +292,15 @@ fn unicode(read: &Reader<'_>) -> Result<bool, Failure> {
         let locale = locale.to_ascii_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     }))
+}
+
+/// The attempts at once of a run without a fleet, and of a worker.
+fn at_once(read: &mut Reader<'_>) -> Result<(u16, u16), Failure> {
+    let local = ["RUNNER_MAX_CONCURRENT_TASKS", "MAX_CONCURRENT_TASKS"];
+    let setting = "attempts at once in `run`";
+    let local = read.parsed(setting, &local, limits::LOCAL_SLOTS, parse::count)?;
+    let slots = read.parsed("slots of a worker", &["RUNNER_SLOTS"], limits::SLOTS, parse::count)?;
+    Ok((local, slots))
 }
 
 fn log(read: &mut Reader<'_>) -> Result<Log, Failure> {
