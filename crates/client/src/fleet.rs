@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alt::LastOptions;
+use bus::Bus;
 use bus::local::LocalBus;
 use coordinator::Adviser;
 use job::{Environment, Permissions, Registry};
@@ -81,9 +82,10 @@ impl LocalFleet {
         let bus = LocalBus::default();
         let shutdown = CancellationToken::new();
         let catalogue = registry.catalogue();
+        let all = catalogue.queues();
         let mut queues = settings.queues;
-        queues.extend(catalogue.queues().into_keys());
-        let coordinating = coordinator::coordinate(
+        queues.extend(all.keys().cloned());
+        let coordinate = coordinator::coordinate(
             bus.clone(),
             store.clone(),
             coordinator::Settings {
@@ -99,6 +101,12 @@ impl LocalFleet {
             },
             shutdown.clone(),
         );
+        let road = bus.clone();
+        let coordinating = async move {
+            // The worker here has all queues, and finds them with their limits.
+            road.declare(&all).await?;
+            coordinate.await
+        };
         let working = worker::work(
             bus.clone(),
             store.clone(),

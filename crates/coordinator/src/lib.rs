@@ -40,6 +40,7 @@ use last::SigningKey;
 use protocol::{Catalogue, RunId, limits};
 use store::Store;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
@@ -105,6 +106,12 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// How often the queues are looked after: workers would wait for ever at one that somebody deleted.
 const QUEUES: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether a worker has come that serves a queue nobody served before.
+const NEWCOMERS: Duration = Duration::from_secs(1);
+
+/// Queues, each with the most attempts that may run from it at once.
+type Queues = BTreeMap<String, Option<u32>>;
+
 /// How many submissions are asked for at once: many small runs would come one round trip each.
 const ASKED: usize = 16;
 
@@ -122,12 +129,14 @@ pub async fn coordinate<B: Bus>(
     shutdown: CancellationToken,
 ) -> Result<(), bus::Error> {
     // Queues first: a worker that polls one that does not exist would wait for nothing.
-    opening::declare(&bus, &settings.catalogue.queues()).await?;
+    let queues = settings.catalogue.open_queues();
+    opening::declare(&bus, &queues).await?;
     let roster = Arc::new(Roster::default());
     let (listener, ear) = (Arc::clone(&roster), bus.clone());
     let _listening =
         AbortOnDropHandle::new(bus::task::spawn(async move { listener.listen(&ear).await }));
-    let keeping = keep_queues(bus.clone(), settings.catalogue.queues());
+    let keeping =
+        keep_queues(bus.clone(), Arc::clone(&roster), settings.catalogue.queues(), queues);
     let _keeping = AbortOnDropHandle::new(bus::task::spawn(keeping));
     let desk = Arc::new(Desk { bus, store, settings, roster, room: Arc::default() });
     let mut runs = JoinSet::new();
@@ -173,11 +182,29 @@ pub async fn coordinate<B: Bus>(
     Ok(())
 }
 
-/// Makes again what is gone of the queues; says so when it cannot.
-async fn keep_queues<B: Bus>(bus: B, queues: BTreeMap<String, Option<u32>>) {
+/// Makes again what is gone of the queues that were `declared`, and declares the others when somebody
+/// comes who serves them; says so when it cannot.
+///
+/// Every queue costs the server something at each ack, so those that need credentials, which most
+/// fleets do not have, wait for a worker that has them. What is offered there waits in the stream.
+async fn keep_queues<B: Bus>(bus: B, roster: Arc<Roster>, all: Queues, mut declared: Queues) {
+    let mut mended = Instant::now();
     loop {
-        tokio::time::sleep(QUEUES).await;
-        if let Err(error) = bus.mend(&queues).await {
+        tokio::time::sleep(NEWCOMERS).await;
+        let is_new =
+            |queue: &String| !declared.contains_key(queue) && !roster.of_queue(queue).is_empty();
+        let new: Queues = all.clone().into_iter().filter(|(queue, _)| is_new(queue)).collect();
+        if !new.is_empty() {
+            match bus.declare(&new).await {
+                Ok(()) => declared.extend(new),
+                Err(error) => warn!(error = %error, "queues not declared; trying again"),
+            }
+        }
+        if mended.elapsed() < QUEUES {
+            continue;
+        }
+        mended = Instant::now();
+        if let Err(error) = bus.mend(&declared).await {
             warn!(error = %error, "the queues are not as they must be; trying again");
         }
     }

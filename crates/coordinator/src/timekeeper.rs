@@ -232,8 +232,9 @@ impl<B: Bus + Timetable + Messages> Timekeeper<B> {
             self.submit(job, policy, under_way).await?;
             self.submitted.insert(job.to_owned(), under_way.begun.run);
         }
+        // What nobody set is declared by whoever serves the queue.
         let set = record.set.max_concurrent;
-        if policy.max_concurrent.is_some() && self.limits.get(job) != Some(&set) {
+        if policy.max_concurrent.is_some() && self.limits.get(job).copied().flatten() != set {
             let queue = BTreeMap::from([(policy.queue.clone(), policy.max_concurrent)]);
             self.bus.declare(&queue).await?;
             self.limits.insert(job.to_owned(), set);

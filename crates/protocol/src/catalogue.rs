@@ -113,6 +113,18 @@ impl Catalogue {
         }
         queues
     }
+
+    /// Those of them that any worker can serve: with a job that needs no credentials.
+    #[must_use]
+    pub fn open_queues(&self) -> BTreeMap<String, Option<u32>> {
+        let mut queues = self.queues();
+        let is_open = |queue: &String| {
+            let mut jobs = self.0.values().filter(|policy| policy.queue == *queue).peekable();
+            jobs.peek().is_none() || jobs.any(|policy| !policy.needs_credentials)
+        };
+        queues.retain(|queue, _| is_open(queue));
+        queues
+    }
 }
 
 /// The seats of the queues that are limited, as people read them: `sleep: 2, tweet: 1`.
@@ -121,4 +133,28 @@ pub fn seats_of(queues: &BTreeMap<String, Option<u32>>) -> String {
     let limited = queues.iter().filter_map(|(queue, limit)| Some((queue, limit.as_ref()?)));
     let limited: Vec<_> = limited.map(|(queue, limit)| format!("{queue}: {limit}")).collect();
     limited.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_open_unless_all_its_jobs_need_credentials() {
+        let job = |name: &str, queue: &str, needs_credentials| {
+            let queue = queue.to_owned();
+            let policy = JobPolicy { queue, needs_credentials, ..JobPolicy::default() };
+            (name.to_owned(), policy)
+        };
+        let jobs = [
+            job("echo", "mixed", false),
+            job("post", "mixed", true),
+            job("tweet", "tweet", true),
+            job("sleep", "sleep", false),
+        ];
+        let catalogue = Catalogue(jobs.into_iter().collect());
+        let names = |queues: BTreeMap<String, _>| queues.into_keys().collect::<Vec<_>>();
+        assert_eq!(names(catalogue.open_queues()), [DEFAULT_QUEUE, "mixed", "sleep"]);
+        assert_eq!(names(catalogue.queues()), [DEFAULT_QUEUE, "mixed", "sleep", "tweet"]);
+    }
 }
