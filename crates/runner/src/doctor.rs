@@ -16,7 +16,7 @@ use crate::{catalogue, connection};
 const CLOCK_MS: u64 = 500;
 
 pub(crate) fn doctor(arguments: &DoctorArguments, settings: &Settings) -> Result<Exit, Failure> {
-    let queues = catalogue::registry(settings)?.catalogue().queues();
+    let queues = catalogue::registry(settings)?.catalogue().open_queues();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::fault(format!("no threads: {error}")))?;
     let messages = async {
