@@ -30,8 +30,8 @@ fn doctor_names_what_is_missing_and_makes_it_when_asked() {
     let fixed = place.door.call(&["doctor", "--fix"]).code(0);
     assert!(fixed.stdout.contains("stream ALT was missing and is made"), "{}", fixed.stdout);
     let queues = fixed.stdout.split("queues of this program's jobs are there: ").nth(1).unwrap();
-    let queues = queues.lines().next().unwrap();
-    assert!(queues.contains("default, ") && !queues.contains("tweet"), "{queues}");
+    // The others need credentials, and wait for a worker that has them.
+    assert_eq!(queues.lines().next(), Some("default"));
     assert_eq!(verdict(&fixed.stdout), "Ready.");
 
     let after = place.door.call(&["doctor"]).code(0);
