@@ -10,7 +10,7 @@ use alt::Priority;
 use bus::nats::Settings;
 use bus::{Bus, LocalBus, NatsBus};
 use client::{Client, Request};
-use job::{Context, Error, Permissions, Registry, job};
+use job::{Context, Environment, Error, Permissions, Registry, job};
 use protocol::{RunId, WorkerId, limits};
 use serde_json::{Value, json};
 use store::Store;
@@ -41,6 +41,12 @@ async fn narrow(_: Value, _: Context) -> Result<(), Error> {
     Ok(())
 }
 
+/// Nobody declares its queue before a worker with the credentials is heard of.
+#[job("secret", description = "One at once.", max_concurrent = 1, requires_discord = true)]
+async fn secret(_: Value, _: Context) -> Result<(), Error> {
+    Ok(())
+}
+
 #[job("write", description = "Leaves a file.")]
 async fn write(_: Value, context: Context) -> Result<Value, Error> {
     let kept = std::fs::write(context.scratch()?.join("a.txt"), "kept");
@@ -55,6 +61,7 @@ fn file() -> String {
             "parameters": {"n": "${{ tasks.a.output.n }}", "big": 1e300}}),
         json!({"id": "left", "description": "x", "job": "write", "priority": "high"}),
         json!({"id": "fails", "description": "x", "job": "break", "dependencies": ["a"]}),
+        json!({"id": "secret", "description": "x", "job": "secret"}),
         json!({"id": "never", "description": "x", "job": "give", "dependencies": ["fails"]}),
     ];
     for index in 0..12 {
@@ -84,8 +91,11 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
     let coordinating =
         coordinator::coordinate(bus.clone(), store.clone(), settings, shutdown.clone());
     let coordinating = tokio::spawn(coordinating);
-    // Both declare the same queues; the workers may come before the coordinator is done with it.
-    bus.declare(&registry.catalogue().queues()).await.unwrap();
+    // Both declare the same queues; the workers may come before the coordinator is done with it. Those
+    // that need credentials are left to it.
+    bus.declare(&registry.catalogue().open_queues()).await.unwrap();
+    let webhook = ("DISCORD_WEBHOOK_URL".to_owned(), "https://discord.test/1".to_owned());
+    let environment = Arc::new(Environment::new([webhook]));
     let workers: Vec<_> = ["w-1", "w-2"]
         .map(|name| {
             let settings = worker::Settings {
@@ -94,7 +104,7 @@ async fn run_on<B: Bus>(bus: B, folder: &Path) -> Value {
                 uploads: protocol::limits::UPLOADS.into(),
                 queues: registry.catalogue().queues().into_keys().collect(),
                 permissions: Permissions::default(),
-                environment: Arc::default(),
+                environment: Arc::clone(&environment),
                 scratch: folder.join(name),
                 grace: Duration::from_secs(5),
                 metrics: worker::Metrics::default(),

@@ -35,9 +35,9 @@ struct State {
 impl NatsBus {
     /// Replaces the owner record of a run by ours: its sequence is the epoch.
     ///
-    /// The record is read before it is replaced, also where none is to be expected: a write that is
-    /// late, and comes when another has ended the run and forgotten its owner, would be left behind
-    /// for ever. Who is handed the run first cannot be late behind another that he would have found.
+    /// The record that is there is read before it is replaced. Who is handed the run first has none to
+    /// find: he expects none, is refused if he is wrong, and reads then. Should his write be so late that
+    /// another has ended the run meanwhile, he forgets it again when he hears that his lease is over.
     pub(super) async fn take_over(&self, run: RunId, past: Past) -> Result<Owned, Error> {
         let to = subject::owner(run);
         // New for every taking: what was written before must not be taken for this.
