@@ -5,6 +5,7 @@
 use alt::Json;
 use job::testing::Bench;
 use job::{Context, Error, Permissions, Registry, job};
+use protocol::{Misfire, Schedule};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -37,7 +38,11 @@ async fn same(parameters: Json, _context: Context) -> Result<Json, Error> {
     Ok(parameters)
 }
 
-#[job(description = "Has an output that is not JSON.")]
+#[job(
+    description = "Has an output that is not JSON.",
+    cron = "0 30 9 * * mon-fri",
+    misfire = "catch_up"
+)]
 async fn unwritable(
     _parameters: Json,
     _context: Context,
@@ -53,6 +58,9 @@ fn bench() -> Bench {
 fn the_declaration_holds_what_the_attribute_says() {
     let registry = Registry::discover().unwrap();
     assert_eq!(registry.names().collect::<Vec<_>>(), ["same", "sum.of", "unwritable"]);
+    let policy = &registry.catalogue().0["unwritable"];
+    let weekdays = Schedule::Cron { fields: "0 30 9 * * mon-fri".to_owned() };
+    assert_eq!((&policy.schedule, policy.misfire), (&Some(weekdays), Misfire::CatchUp));
     let job = registry.get("sum.of").unwrap();
     assert_eq!(job.description, "Reads another output.");
     assert_eq!(job.options.timeout_seconds, Some(7));
