@@ -78,10 +78,10 @@ pub(crate) fn taken_over(words: &[Word], runs: &[String], at: u64) -> Vec<u64> {
     first.collect()
 }
 
-/// Whether somebody took each of these runs after `at`, or it came to its end.
-pub(crate) fn all_seen(words: &[Word], runs: &[String], at: u64) -> bool {
-    let later = |run: &String| words.iter().any(|word| word.at > at && word.run == *run);
-    runs.iter().all(later)
+/// Those of these runs that nobody took after `at`, and that did not come to their end either.
+pub(crate) fn unseen<'a>(words: &[Word], runs: &'a [String], at: u64) -> Vec<&'a str> {
+    let later = |run: &str| words.iter().any(|word| word.at > at && word.run == run);
+    runs.iter().map(String::as_str).filter(|run| !later(run)).collect()
 }
 
 #[cfg(test)]
@@ -99,6 +99,9 @@ nonsense";
         let at = clock::read("2026-11-21T12:00:03.500Z").unwrap();
         assert_eq!(held(&words, "c", at), ["cd34"]);
         assert_eq!(held(&words, "d", at), Vec::<String>::new());
-        assert_eq!(taken_over(&words, &["cd34".to_owned()], at - 2000), [500]);
+        let runs = ["ab12".to_owned(), "cd34".to_owned()];
+        assert_eq!(taken_over(&words, &runs[1..], at - 2000), [500]);
+        assert_eq!(unseen(&words, &runs, at - 2000), Vec::<&str>::new());
+        assert_eq!(unseen(&words, &runs, at - 1000), ["cd34"]);
     }
 }

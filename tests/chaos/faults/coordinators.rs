@@ -5,9 +5,10 @@ use std::time::Duration;
 use tests::clock::{now, rest, until};
 
 use super::{Fault, Heal, Part, Seen};
+use crate::bucket;
 use crate::chance::Chance;
-use crate::watch::{all_seen, held, taken_over, words};
-use crate::world::{LONG, World, is_stopped};
+use crate::watch::{held, taken_over, unseen, words};
+use crate::world::{LEASE_SECONDS, LONG, World, is_stopped};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
@@ -55,17 +56,28 @@ pub(super) fn busiest(world: &World, chance: &mut Chance) -> (usize, Vec<String>
     found
 }
 
-/// Waits until somebody has each of these runs again, or it has ended.
+/// After how long a run that nobody took is looked for in the bucket, milliseconds: three leases.
+const LATE: u64 = 3 * LEASE_SECONDS * 1000;
+
+/// Waits until somebody has each of these runs again, or it has ended: whoever was killed right after
+/// the end of a run left no word of it but its LAST.
 pub(super) fn see_taken(world: &World, runs: &[String], at: u64, seen: &mut Seen) {
     let mut delays = Vec::new();
     let _ = until(LONG, || {
         let words = words(world);
         delays = taken_over(&words, runs, at);
-        all_seen(&words, runs, at) || is_stopped()
+        let open = unseen(&words, runs, at);
+        open.is_empty() || is_stopped() || (now() > at + LATE && have_ended(world, &open))
     });
     seen.effects_of(delays.len() as u64, "runs taken over");
     seen.count("runs taken over", delays.len() as u64);
     seen.times("takeover", delays);
+}
+
+/// Whether each of these runs has a LAST.
+fn have_ended(world: &World, runs: &[&str]) -> bool {
+    let lasts = bucket::lasts(world.weed.filer_port()).unwrap_or_default();
+    runs.iter().all(|run| lasts.iter().any(|last| last.run() == Some(run)))
 }
 
 /// Tasks that ran although a living worker had them: what a coordinator alone may never cause.
