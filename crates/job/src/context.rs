@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alt::{Json, Mode};
@@ -74,13 +74,15 @@ pub struct ContextParts {
 pub struct Context {
     parts: Arc<ContextParts>,
     log: Log,
+    /// Whether the scratch folder was asked for.
+    has_scratch: Arc<AtomicBool>,
 }
 
 impl Context {
     /// A context of `parts`, with an empty log.
     #[must_use]
     pub fn new(parts: ContextParts) -> Self {
-        Self { parts: Arc::new(parts), log: Log::default() }
+        Self { parts: Arc::new(parts), log: Log::default(), has_scratch: Arc::default() }
     }
 
     /// Which attempt it is. Its run and task stay the same when the attempt is repeated.
@@ -107,9 +109,16 @@ impl Context {
     /// [`Error::Unavailable`] when it cannot be made.
     pub fn scratch(&self) -> Result<&Path, Error> {
         let folder = &self.parts.scratch;
+        self.has_scratch.store(true, Ordering::Relaxed);
         std::fs::create_dir_all(folder)
             .map_err(|fault| Error::Unavailable(format!("no scratch folder: {fault}")))?;
         Ok(folder)
+    }
+
+    /// Whether the attempt may have a scratch folder: for its worker, which removes it.
+    #[must_use]
+    pub fn has_scratch(&self) -> bool {
+        self.has_scratch.load(Ordering::Relaxed)
     }
 
     /// Fires when the attempt has to stop; a job that then returns [`Error::Cancelled`] is not

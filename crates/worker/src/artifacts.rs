@@ -76,8 +76,12 @@ async fn keep_all(
         let key = format!("{folder}/{number}");
         async move { upload(store, key, name, content).await }
     });
-    let records = stream::iter(uploading.collect::<Vec<_>>()).buffered(uploads.max(1));
-    let records = records.try_collect().await?;
+    let uploading: Vec<_> = uploading.collect();
+    let mut records = Vec::new();
+    // Most outputs name none, and to make ready for some costs as much as to decode an offer.
+    if !uploading.is_empty() {
+        records = stream::iter(uploading).buffered(uploads.max(1)).try_collect().await?;
+    }
     let output = if output.text().len() > limits::INLINE_OUTPUT_BYTES {
         let key = format!("{folder}/output");
         let text = output.text().to_owned();

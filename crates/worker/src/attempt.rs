@@ -1,6 +1,7 @@
 //! One attempt from claim to verdict: run the job, keep the lease, stop when told, report once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
     let _ = claim.ack().await;
 }
 
-/// The attempt with its scratch folder and an entry in the list of what runs, while it runs.
+/// The attempt with an entry in the list of what runs, while it runs.
 async fn hold<B: Bus>(
     bench: &Arc<Bench<B>>,
     claim: &B::Claim,
@@ -82,8 +83,9 @@ async fn hold<B: Bus>(
     let key = claim.offer().key();
     let _begun = bench.settings.metrics.begin();
     let stop = bench.running.enter(claim.offer());
-    let scratch = Scratch::new(bench);
-    let work = beside_others(bench, claim, redelivered, &scratch.0, &stop);
+    // Pinned where it is made, here and below: to hand on by value what has not begun copies all that
+    // it may come to hold.
+    let work = pin!(beside_others(bench, claim, redelivered, &stop));
     let ended = lease::keep(claim.lease(), || claim.extend(), work).await;
     bench.running.leave(key);
     // Past its lease nobody wants to hear of it: whoever has the offer now will report.
@@ -98,7 +100,6 @@ async fn beside_others<B: Bus>(
     bench: &Bench<B>,
     claim: &B::Claim,
     redelivered: bool,
-    scratch: &Path,
     stop: &CancellationToken,
 ) -> (Report, Duration, Vec<String>) {
     let not_at_all = |report| (report, Duration::ZERO, Vec::new());
@@ -131,7 +132,7 @@ async fn beside_others<B: Bus>(
     if redelivered {
         insist(|| claim.begin_again()).await;
     }
-    timed(bench, claim.offer(), scratch, stop).await
+    timed(bench, claim.offer(), stop).await
 }
 
 /// Whether the offer's job may be begun again, though it may have been carried out in part.
@@ -161,7 +162,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 async fn timed<B: Bus>(
     bench: &Bench<B>,
     offer: &Offer,
-    scratch: &Path,
     stop: &CancellationToken,
 ) -> (Report, Duration, Vec<String>) {
     debug!(
@@ -170,7 +170,7 @@ async fn timed<B: Bus>(
         "attempt began"
     );
     let begun = Instant::now();
-    let (report, log) = run(bench, offer, scratch, stop).await;
+    let (report, log) = run(bench, offer, stop).await;
     (report, begun.elapsed(), log)
 }
 
@@ -189,20 +189,17 @@ where
     }
 }
 
-/// Where one attempt may have a folder; whatever is there goes with it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new<B>(bench: &Bench<B>) -> Self {
-        let number = bench.attempts.fetch_add(1, Ordering::Relaxed);
-        Self(bench.settings.scratch.join(format!("attempt-{number}")))
-    }
-}
+/// The scratch folder of one attempt; it goes with whatever is there.
+struct Scratch(PathBuf, Context);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // Most jobs never asked for it, and to look whether it is there takes a tenth of a short
+        // attempt.
+        if !self.1.has_scratch() {
+            return;
+        }
         match std::fs::remove_dir_all(&self.0) {
-            // Most jobs never asked for it.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => warn!(error = %error, "a scratch folder is left behind"),
             Ok(()) => {}
@@ -219,7 +216,6 @@ async fn already_decided<C: Claim>(claim: &C) -> bool {
 async fn run<B: Bus>(
     bench: &Bench<B>,
     offer: &Offer,
-    scratch: &Path,
     stop: &CancellationToken,
 ) -> (Report, Vec<String>) {
     let silent = |report| (report, Vec::new());
@@ -244,14 +240,18 @@ async fn run<B: Bus>(
     let default_s = declaration.options.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS);
     let timeout_ms = offer.timeout_ms.unwrap_or(u64::from(default_s) * 1000);
     let started = Started { key: offer.key(), worker: bench.settings.id.clone(), timeout_ms };
-    let job = run_job(bench, offer, declaration, scratch, stop, Duration::from_millis(timeout_ms));
+    let limit = Duration::from_millis(timeout_ms);
+    let job = pin!(run_job(bench, offer, declaration, stop, limit));
     told_if_it_lasts(&bench.bus, started, job).await
 }
 
 /// Says that an attempt runs, once it has for a while: of one that is over sooner, its verdict is
 /// the first word. That saves two messages in ten for each short task.
-async fn told_if_it_lasts<B: Bus, T>(bus: &B, started: Started, job: impl Future<Output = T>) -> T {
-    tokio::pin!(job);
+async fn told_if_it_lasts<B: Bus, T>(
+    bus: &B,
+    started: Started,
+    mut job: Pin<&mut impl Future<Output = T>>,
+) -> T {
     tokio::select! {
         biased;
         done = &mut job => return done,
@@ -269,7 +269,6 @@ async fn run_job<B: Bus>(
     bench: &Bench<B>,
     offer: &Offer,
     declaration: &job::Declaration,
-    scratch: &Path,
     stop: &CancellationToken,
     limit: Duration,
 ) -> (Report, Vec<String>) {
@@ -285,7 +284,10 @@ async fn run_job<B: Bus>(
     if bench.leaving.is_cancelled() {
         return silent(Report::HandedBack);
     }
-    let context = context(bench, offer, scratch, inputs);
+    let number = bench.attempts.fetch_add(1, Ordering::Relaxed);
+    let folder = bench.settings.scratch.join(format!("attempt-{number}"));
+    let context = context(bench, offer, folder.clone(), inputs);
+    let scratch = Scratch(folder, context.clone());
     let log = context.log_handle();
     let (code, lent) = ((declaration.begin)(), context.clone());
     let leaving = &bench.leaving;
@@ -296,7 +298,7 @@ async fn run_job<B: Bus>(
     let report = match ended.and_then(|output| redactor.output(output)) {
         Ok(output) => {
             let uploads = bench.settings.uploads;
-            artifacts::keep(&bench.store, uploads, offer, scratch, output).await
+            artifacts::keep(&bench.store, uploads, offer, &scratch.0, output).await
         }
         // What was begun and must not be repeated is not handed to another as if it were new.
         Err(Report::HandedBack) if !declaration.options.idempotent => Report::NotRepeated,
@@ -308,14 +310,14 @@ async fn run_job<B: Bus>(
 fn context<B: Bus>(
     bench: &Bench<B>,
     offer: &Offer,
-    scratch: &Path,
+    scratch: PathBuf,
     inputs: Arc<Inputs<B>>,
 ) -> Context {
     Context::new(ContextParts {
         key: offer.key(),
         task: offer.id.clone(),
         job: offer.job.clone(),
-        scratch: scratch.to_owned(),
+        scratch,
         cancelled: CancellationToken::new(),
         inputs: offer.inputs.clone(),
         dependencies: offer.dependencies as usize,
