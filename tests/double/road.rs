@@ -55,7 +55,7 @@ impl<B: Bus> Bus for Road<B> {
         at("Bus.own", self.0.own(run, past)).await
     }
 
-    async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
+    async fn dispatch(&self, epoch: Epoch, offers: &[Offer]) -> Result<(), Error> {
         at("Bus.dispatch", self.0.dispatch(epoch, offers)).await
     }
 

@@ -158,7 +158,7 @@ async fn who_asked_and_went_holds_nothing_up<B: Bus>(bus: &B) {
     let queues = ["q".to_owned()];
     let mut asked = Box::pin(bus.claim(&queues));
     never("a task nobody offered", asked.as_mut()).await;
-    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(epoch, &[offer(run, 0, epoch, "q", Priority::Medium)])).await;
     sleep(QUIET).await;
     drop(asked);
     assert_eq!(soon("claim", bus.claim(&queues)).await.offer().task, TaskIndex(0));
@@ -169,17 +169,18 @@ async fn an_older_owner_is_fenced<B: Bus>(bus: &B) {
     let Owned { epoch: new, first } = soon("own again", bus.own(run, Past::Blank)).await;
     assert!(!first, "it had an owner");
     assert!(new > old, "a later owner has a later epoch");
-    let late = bus.dispatch(old, vec![offer(run, 0, old, "q", Priority::Medium)]).await;
+    let late = bus.dispatch(old, &[offer(run, 0, old, "q", Priority::Medium)]).await;
     assert!(matches!(late, Err(Error::Fenced(_))), "an old owner dispatched: {late:?}");
-    soon("dispatch", bus.dispatch(new, vec![offer(run, 0, new, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(new, &[offer(run, 0, new, "q", Priority::Medium)])).await;
 }
 
 async fn offers_come_by_priority_and_once<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
     let ranks = [Priority::Low, Priority::Medium, Priority::Critical, Priority::High];
-    let offers = |()| ranks.iter().zip(0..).map(|(p, i)| offer(run, i, epoch, "q", *p)).collect();
-    soon("dispatch", bus.dispatch(epoch, offers(()))).await;
-    soon("dispatch again", bus.dispatch(epoch, offers(()))).await;
+    let offers = ranks.iter().zip(0..).map(|(p, i)| offer(run, i, epoch, "q", *p));
+    let offers: Vec<_> = offers.collect();
+    soon("dispatch", bus.dispatch(epoch, &offers)).await;
+    soon("dispatch again", bus.dispatch(epoch, &offers)).await;
     let queues = ["q".to_owned()];
     for expected in [2, 3, 1, 0] {
         let claim = soon("claim", bus.claim(&queues)).await;
@@ -192,8 +193,9 @@ async fn offers_come_by_priority_and_once<B: Bus>(bus: &B) {
 
 async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", Some(2)).await;
-    let offers = (0..3).map(|i| offer(run, i, epoch, "q", Priority::Medium)).collect();
-    soon("dispatch", bus.dispatch(epoch, offers)).await;
+    let offers = (0..3).map(|i| offer(run, i, epoch, "q", Priority::Medium));
+    let offers: Vec<_> = offers.collect();
+    soon("dispatch", bus.dispatch(epoch, &offers)).await;
     let queues = ["q".to_owned()];
     let first = soon("first seat", bus.claim(&queues)).await;
     let second = soon("second seat", bus.claim(&queues)).await;
@@ -209,8 +211,9 @@ async fn a_queue_never_hands_out_more_than_its_limit<B: Bus>(bus: &B) {
 
 async fn a_limit_is_changed_while_offers_wait<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", Some(1)).await;
-    let offers = (0..4).map(|i| offer(run, i, epoch, "q", Priority::Medium)).collect();
-    soon("dispatch", bus.dispatch(epoch, offers)).await;
+    let offers = (0..4).map(|i| offer(run, i, epoch, "q", Priority::Medium));
+    let offers: Vec<_> = offers.collect();
+    soon("dispatch", bus.dispatch(epoch, &offers)).await;
     let queues = ["q".to_owned()];
     let first = soon("the only seat", bus.claim(&queues)).await;
     never("a second seat of one", bus.claim(&queues)).await;
@@ -229,7 +232,7 @@ async fn a_limit_is_changed_while_offers_wait<B: Bus>(bus: &B) {
 
 async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", Some(1)).await;
-    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(epoch, &[offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
     let lease = claim.lease().length;
@@ -243,7 +246,7 @@ async fn a_dropped_claim_returns_after_its_lease<B: Bus>(bus: &B) {
 
 async fn deaths_are_counted_and_hand_backs_are_not<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(epoch, &[offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
     let lease = claim.lease().length;
@@ -271,7 +274,7 @@ async fn deaths_are_counted_and_hand_backs_are_not<B: Bus>(bus: &B) {
 
 async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(epoch, &[offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     let claim = soon("claim", bus.claim(&queues)).await;
     for _ in 0..4 {
@@ -286,7 +289,7 @@ async fn a_heartbeat_keeps_a_claim<B: Bus>(bus: &B) {
 
 async fn a_released_offer_returns_at_once<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(epoch, &[offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let queues = ["q".to_owned()];
     soon("release", soon("claim", bus.claim(&queues)).await.release()).await;
     let again = soon("claim again", bus.claim(&queues)).await;
@@ -339,7 +342,7 @@ async fn a_follower_hears_all_in_order<B: Bus>(bus: &B) {
 
 async fn a_stop_reaches_listeners_and_the_queue<B: Bus>(bus: &B) {
     let (run, epoch) = begin(bus, "q", None).await;
-    soon("dispatch", bus.dispatch(epoch, vec![offer(run, 0, epoch, "q", Priority::Medium)])).await;
+    soon("dispatch", bus.dispatch(epoch, &[offer(run, 0, epoch, "q", Priority::Medium)])).await;
     let mut stops = soon("listen", bus.stops()).await;
     let key = AttemptKey { run, task: TaskIndex(0), attempt: Attempt::FIRST };
     soon("stop", bus.stop("q", key)).await;

@@ -247,7 +247,7 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
     fn dispatch(
         &self,
         epoch: Epoch,
-        offers: Vec<Offer>,
+        offers: &[Offer],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Asks whoever runs the attempt to stop, and takes it off its queue if nobody does.

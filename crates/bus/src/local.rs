@@ -213,11 +213,11 @@ impl Bus for LocalBus {
         Ok(Owned { epoch: running.epoch, first })
     }
 
-    async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
+    async fn dispatch(&self, epoch: Epoch, offers: &[Offer]) -> Result<(), Error> {
         let encoded =
             offers.iter().map(|offer| codec::encode(offer).map(Bytes::from)).collect::<Vec<_>>();
         let mut state = self.shared.state();
-        for offer in &offers {
+        for offer in offers {
             let running = state.runs.get(&offer.run).ok_or(Error::UnknownRun(offer.run))?;
             if running.epoch != epoch {
                 return Err(Error::Fenced(offer.run));

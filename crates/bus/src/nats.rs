@@ -195,7 +195,7 @@ impl Bus for NatsBus {
         self.take_over(run, past).await
     }
 
-    async fn dispatch(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
+    async fn dispatch(&self, epoch: Epoch, offers: &[Offer]) -> Result<(), Error> {
         self.store_offers(epoch, offers).await
     }
 

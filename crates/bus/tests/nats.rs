@@ -28,12 +28,12 @@ async fn road(url: String, copies: u8) -> NatsBus {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_road_of_a_fleet_keeps_the_contract() {
     let servers = std::sync::Mutex::new(Vec::new());
-    conformance::exercise(async || {
+    Box::pin(conformance::exercise(async || {
         let server = NatsServer::start();
         let url = server.url();
         servers.lock().unwrap().push(server);
         road(url, 1).await
-    })
+    }))
     .await;
 }
 
@@ -43,7 +43,7 @@ async fn the_road_over_three_servers_keeps_the_contract() {
     let first = cluster.url().split(',').next().unwrap().to_owned();
     let client = async_nats::connect(first).await.unwrap();
     let made = std::sync::atomic::AtomicBool::new(false);
-    conformance::exercise(async || {
+    Box::pin(conformance::exercise(async || {
         // A fresh road is one without its streams; to start other servers would take longer.
         if made.swap(true, std::sync::atomic::Ordering::Relaxed) {
             let streams = ["ALT", "TASKS", "RUN", "SEATS", "HELD", "MEMORY", "JOBS", "SCHEDULES"];
@@ -54,7 +54,7 @@ async fn the_road_over_three_servers_keeps_the_contract() {
             }
         }
         road(cluster.url(), 3).await
-    })
+    }))
     .await;
 }
 

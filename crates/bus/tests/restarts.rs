@@ -55,7 +55,7 @@ async fn limited(settings: &Settings, seats: u32, offers: u32) -> NatsBus {
         perturbation: None,
         again: false,
     };
-    first.dispatch(epoch, (0..offers).map(offer).collect()).await.unwrap();
+    first.dispatch(epoch, &(0..offers).map(offer).collect::<Vec<_>>()).await.unwrap();
     first
 }
 

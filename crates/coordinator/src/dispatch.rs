@@ -100,7 +100,7 @@ impl<'a, B: Bus> Orders<'a, B> {
             offers.iter_mut().for_each(|offer| offer.again = again);
             // Before they go: a worker may have one before the answer is here.
             offers.iter().for_each(tell);
-            match self.desk.bus.dispatch(self.epoch, offers.clone()).await {
+            match self.desk.bus.dispatch(self.epoch, &offers).await {
                 Ok(()) => break,
                 Err(_) if is_planted(Bug::UnknownOffersTakenAsMade) => break,
                 // Perhaps they are there, and some of them done already.

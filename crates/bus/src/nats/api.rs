@@ -5,7 +5,6 @@ use bytes::Bytes;
 use protocol::Sequence;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::connect::Connection;
 use crate::Error;
@@ -57,11 +56,10 @@ impl Fault {
     }
 }
 
+/// What every answer may say instead of its own.
 #[derive(Debug, Deserialize)]
-struct Answer<T> {
+struct Refusal {
     error: Option<Fault>,
-    #[serde(flatten)]
-    body: Option<T>,
 }
 
 /// The answer to a publish.
@@ -120,18 +118,22 @@ impl Connection {
         }
     }
 
+    /// Whether a message of these bytes has room.
+    pub(super) fn check_size(&self, subject: &str, body: &Bytes) -> Result<(), Error> {
+        let (size, most) = (body.len(), self.client.max_payload());
+        if size <= most {
+            return Ok(());
+        }
+        Err(Error::Refused(format!("{subject}: {size} bytes; a message has {most} at most")))
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         subject: &str,
         headers: Option<HeaderMap>,
         body: Bytes,
     ) -> Result<Result<T, Fault>, Error> {
-        if body.len() > self.client.max_payload() {
-            let (size, most) = (body.len(), self.client.max_payload());
-            return Err(Error::Refused(format!(
-                "{subject}: {size} bytes; a message has {most} at most"
-            )));
-        }
+        self.check_size(subject, &body)?;
         let mut request = async_nats::Request::new().payload(body);
         if let Some(headers) = headers {
             request = request.headers(headers);
@@ -148,9 +150,10 @@ pub(super) fn parse<T: DeserializeOwned>(
     payload: &[u8],
 ) -> Result<Result<T, Fault>, Error> {
     let odd = |error| Error::Unknown(format!("{subject}: an answer that is not JSON: {error}"));
-    let answer: Answer<Value> = serde_json::from_slice(payload).map_err(odd)?;
-    if let Some(fault) = answer.error {
-        return Ok(Err(fault));
+    // Read twice: every publish is answered, and this builds nothing for those that went well.
+    let refusal: Refusal = serde_json::from_slice(payload).map_err(odd)?;
+    match refusal.error {
+        Some(fault) => Ok(Err(fault)),
+        None => serde_json::from_slice(payload).map(Ok).map_err(odd),
     }
-    serde_json::from_value(answer.body.unwrap_or_default()).map(Ok).map_err(odd)
 }

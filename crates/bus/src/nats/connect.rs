@@ -235,27 +235,33 @@ impl Connection {
         subject: &str,
         answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
+        let denied = self.denied(|denial| is_about(denial, subject));
+        tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|error| unanswered(subject, error)),
+            denial = denied => Err(denial),
+        }
+    }
+
+    /// Waits for word, from this call on, that the server refused what is ours.
+    pub(crate) fn denied(&self, is_ours: impl Fn(&str) -> bool) -> impl Future<Output = Error> {
         let mut denials = self.shared.denials.subscribe();
-        denials.mark_unchanged();
-        let named = format!("\"{subject}\"");
-        let denied = async {
+        async move {
             loop {
                 if denials.changed().await.is_err() {
                     return std::future::pending().await;
                 }
-                if let Some(denial) =
-                    denials.borrow_and_update().iter().find(|it| it.contains(&named))
-                {
-                    return denial.clone();
+                if let Some(denial) = denials.borrow_and_update().iter().find(|it| is_ours(it)) {
+                    return Error::Refused(format!("the server refused: {denial}"));
                 }
             }
-        };
-        tokio::select! {
-            biased;
-            answer = answer => answer.map_err(|error| unanswered(subject, error)),
-            denial = denied => Err(Error::Refused(format!("the server refused: {denial}"))),
         }
     }
+}
+
+/// Whether what the server refused is about `subject`.
+pub(crate) fn is_about(denial: &str, subject: &str) -> bool {
+    denial.split('"').any(|named| named == subject)
 }
 
 /// What it means that a request to `subject` got no answer: nobody knows what became of it.

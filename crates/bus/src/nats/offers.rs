@@ -98,12 +98,12 @@ impl NatsBus {
     }
 
     /// Stores offers under the fence of `epoch`. One run's offers go in one call.
-    pub(super) async fn store_offers(&self, epoch: Epoch, offers: Vec<Offer>) -> Result<(), Error> {
+    pub(super) async fn store_offers(&self, epoch: Epoch, offers: &[Offer]) -> Result<(), Error> {
         let Some(run) = offers.first().map(|offer| offer.run) else {
             return Ok(());
         };
         let mut left = Vec::with_capacity(offers.len());
-        for offer in &offers {
+        for offer in offers {
             let to = subject::offer(&offer.queue, offer.priority, &offer.key());
             left.push((to, Bytes::from(codec::encode(offer)?)));
         }

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Fewer than this are not worth a batch on any server.
-const FEW: usize = if cfg!(feature = "sim") { 2 } else { 16 };
+/// Fewer than this are not worth a batch on any server, nor an inbox of their own.
+pub(super) const FEW: usize = if cfg!(feature = "sim") { 2 } else { 16 };
 
-/// Messages after which it is known how fast a way is.
-const STRETCH: usize = if cfg!(feature = "sim") { 5 } else { 500 };
+/// Messages after which it is known how fast a way is. Few: the slower way costs the server twice as
+/// much, and is tried on each connection.
+const STRETCH: usize = if cfg!(feature = "sim") { 5 } else { 128 };
 
 /// Every how many stretches the slower way is tried again.
-const AGAIN: u32 = 32;
+const AGAIN: u32 = if cfg!(feature = "sim") { 32 } else { 256 };
 
 /// A way to store several messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

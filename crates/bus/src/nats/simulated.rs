@@ -136,6 +136,18 @@ impl Client {
         Ok(())
     }
 
+    #[expect(clippy::unused_async, reason = "the library's waits")]
+    pub(crate) async fn publish_with_reply_and_headers(
+        &self,
+        subject: impl Into<Subject>,
+        reply: impl Into<Subject>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(), PublishError> {
+        self.send(subject.into(), Some(reply.into()), Some(headers), body);
+        Ok(())
+    }
+
     pub(crate) async fn request(
         &self,
         subject: impl Into<Subject>,
