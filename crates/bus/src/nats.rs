@@ -27,7 +27,7 @@ mod soft;
 mod submissions;
 mod timetable;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ struct Shared {
     offers: Pace,
     lease: Duration,
     /// One desk for each list of queues that a worker here serves.
-    counters: Mutex<HashMap<Vec<String>, Desk>>,
+    counters: Mutex<Vec<(Vec<String>, Desk)>>,
     submissions: OnceCell<Desk>,
     /// When the stream of submissions was made: with a sequence, it names a raw submission.
     born: OnceCell<String>,

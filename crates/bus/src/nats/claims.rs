@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::connect::{Connection, unanswered};
-use super::desk::{Delivery, Seat};
+use super::desk::{Delivery, Seat, Taken};
 use crate::lease::Lease;
 use crate::{Claim, Error, Past, RunClaim, StoredSubmission};
 
@@ -138,7 +138,7 @@ impl RunClaim for NatsRunClaim {
 pub struct NatsClaim {
     held: Held,
     offer: Offer,
-    deliveries: u32,
+    delivery: Delivery,
     /// The server that handed the offer out again; empty the first time, when nobody asks.
     server: String,
     seat: tokio::sync::Mutex<Option<Seat>>,
@@ -146,17 +146,9 @@ pub struct NatsClaim {
 }
 
 impl NatsClaim {
-    pub(super) fn new(
-        connection: Connection,
-        message: Message,
-        offer: Offer,
-        seat: Option<Seat>,
-        seat_wait: Duration,
-        lease: Lease,
-    ) -> Self {
-        let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
-        let deliveries = Delivery::parse(reply).map_or(1, |delivery| delivery.count);
-        let server = if deliveries > 1 { connection.server() } else { String::new() };
+    pub(super) fn new(connection: Connection, taken: Taken, offer: Offer) -> Self {
+        let Taken { message, delivery, lease, seat, seat_wait } = taken;
+        let server = if delivery.count > 1 { connection.server() } else { String::new() };
         if let Some(seat) = &seat {
             tell(&offer, seat, "taken");
         }
@@ -164,16 +156,14 @@ impl NatsClaim {
         let lease = seat.as_ref().map_or(lease, |seat| lease.sooner(seat.lease()));
         let seat = tokio::sync::Mutex::new(seat);
         let held = Held::new(connection, message, lease);
-        Self { held, offer, deliveries, server, seat, seat_wait }
+        Self { held, offer, delivery, server, seat, seat_wait }
     }
 
     /// A server that is started again knows leases without a heartbeat by when their messages were
     /// stored (seen in 2.15.1): one that waited for long would be handed out again at once.
     pub(super) async fn outlive_a_restart(&self) {
         let Lease { length, .. } = self.held.lease();
-        let delivery = Delivery::parse(&self.held.reply());
-        let stored = delivery.map_or(0, |delivery| delivery.stored_ms);
-        let waited = self.held.connection.now().since(Timestamp(stored));
+        let waited = self.held.connection.now().since(Timestamp(self.delivery.stored_ms));
         if Duration::from_millis(waited) > length / 2 {
             self.held.mention("+WPI").await;
         }
@@ -210,7 +200,7 @@ impl Claim for NatsClaim {
     }
 
     fn deliveries(&self) -> u32 {
-        self.deliveries
+        self.delivery.count
     }
 
     fn lease(&self) -> Lease {
@@ -241,7 +231,7 @@ impl Claim for NatsClaim {
 
     async fn begin_again(&self) -> Result<(), Error> {
         // Each delivery has a number of its own, unless a server forgot it with the lease.
-        for nth in self.deliveries.. {
+        for nth in self.delivery.count.. {
             let note = subject::begun_again(&self.offer.key(), &self.offer.queue, nth);
             let body = self.server.clone().into();
             if self.held.connection.create(&note, HeaderMap::new(), body).await? {

@@ -15,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use async_nats::Message;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use protocol::Timestamp;
 use protocol::planted::{Bug, is_planted};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -59,6 +59,8 @@ pub(super) struct Limited {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) message: Message,
+    /// What the address of the message says.
+    pub(super) delivery: Delivery,
     pub(super) lease: Lease,
     pub(super) seat: Option<Seat>,
     /// How long the message waited for a seat while a slot here was free.
@@ -206,6 +208,13 @@ impl Clerk {
                 // After those who ask: whoever went may have come back to ask again.
                 Some(taken) = left.recv() => drop(self.pass_on(taken).await),
             }
+            // All that is there before the next pulls: they are then for many, and so fewer.
+            while let Some(Some(message)) = deliveries.next().now_or_never() {
+                self.receive(message).await;
+            }
+            while let Ok(taker) = asked.try_recv() {
+                self.takers.push_back(taker);
+            }
             // Whoever waits no longer needs nothing pulled for it.
             self.takers.retain(|taker| !taker.is_closed());
             self.seats.look(!self.takers.is_empty());
@@ -269,8 +278,9 @@ impl Clerk {
             }
             return;
         }
-        let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
-        let Some(here) = self.places.get(consumer(reply)).copied() else {
+        let delivery = Delivery::of(&message);
+        let here = self.places.get(consumer(reply(&message))).copied();
+        let (Some(here), Some(delivery)) = (here, delivery) else {
             return give_back(&self.connection, &message).await;
         };
         let Came { is_last, since } = self.pulls.came(here);
@@ -287,23 +297,21 @@ impl Clerk {
             return;
         }
         match here {
-            Place::Seats(limited) => self.seats.sit(limited, message, lease),
+            Place::Seats(limited) => self.seats.sit(limited, message, delivery, lease),
             Place::Source(place) => {
-                let left = Delivery::parse(reply).map_or(0, |delivery| delivery.pending);
-                let is_taken = self.hand_out(place, message, lease).await;
+                let is_taken = self.hand_out(place, message, delivery, lease).await;
                 // What went back is there still, and to be asked for before all that is less urgent.
-                self.hot[place] = left > 0 || !is_last || !is_taken;
+                self.hot[place] = delivery.pending > 0 || !is_last || !is_taken;
             }
         }
     }
 
     /// How long a message waited for a seat while a slot here was free.
-    fn seat_wait(&self, place: usize, message: &Message) -> Duration {
+    fn seat_wait(&self, place: usize, delivery: Delivery) -> Duration {
         let limited = self.sources.get(place).and_then(|source| source.seats);
-        let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
         // One that comes again was with another meanwhile, for a part that nobody here knows.
-        match (limited, Delivery::parse(reply).filter(|delivery| delivery.count == 1)) {
-            (Some(limited), Some(delivery)) => {
+        match limited {
+            Some(limited) if delivery.count == 1 => {
                 let waited = self.connection.now().since(Timestamp(delivery.stored_ms));
                 self.seats.missed(limited, Duration::from_millis(waited))
             }
@@ -312,7 +320,13 @@ impl Clerk {
     }
 
     /// Hands a message out, or back; whether somebody has it now.
-    async fn hand_out(&mut self, place: usize, message: Message, lease: Lease) -> bool {
+    async fn hand_out(
+        &mut self,
+        place: usize,
+        message: Message,
+        delivery: Delivery,
+        lease: Lease,
+    ) -> bool {
         let seat = match self.sources.get(place).and_then(|source| source.seats) {
             None => None,
             Some(limited) => match self.seats.take(limited) {
@@ -324,8 +338,8 @@ impl Clerk {
                 }
             },
         };
-        let seat_wait = self.seat_wait(place, &message);
-        self.pass_on(Taken { message, lease, seat, seat_wait }).await
+        let seat_wait = self.seat_wait(place, delivery);
+        self.pass_on(Taken { message, delivery, lease, seat, seat_wait }).await
     }
 
     /// Hands a message to the first who still waits, or back; whether somebody has it now.
@@ -359,6 +373,11 @@ async fn give_back(connection: &Connection, message: &Message) {
     }
 }
 
+/// The address of a delivery.
+fn reply(message: &Message) -> &str {
+    message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default()
+}
+
 /// Who delivered, from the delivery's own address:
 /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`.
 fn consumer(reply: &str) -> &str {
@@ -380,12 +399,22 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
+    /// What the address of a message says; nothing if no consumer delivered it.
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        Self::parse(reply(message))
+    }
+
     /// Reads the reply subject of a delivery: the short form, or the long one with domain and
     /// account.
-    pub(super) fn parse(reply: &str) -> Option<Self> {
-        let words: Vec<&str> = reply.split('.').collect();
+    fn parse(reply: &str) -> Option<Self> {
         // $JS.ACK.<domain>.<account hash>.<stream>… has eleven words or twelve.
-        let at = match words.len() {
+        let mut words = [""; 12];
+        let mut count = 0;
+        for word in reply.split('.') {
+            *words.get_mut(count)? = word;
+            count += 1;
+        }
+        let at = match count {
             9 => 4,
             11 | 12 => 6,
             _ => return None,

@@ -1,6 +1,6 @@
 //! Queues: four consumers each, one a priority, and seats where no more than so many may run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
@@ -14,7 +14,7 @@ use tracing::info;
 use super::NatsBus;
 use super::claims::{NatsClaim, SERVER};
 use super::definition;
-use super::desk::{Desk, Limited, Source, Taken};
+use super::desk::{Desk, Limited, Source};
 use super::submissions::RANKS;
 use crate::Error;
 use crate::timetable::Timetable;
@@ -154,23 +154,22 @@ impl NatsBus {
     pub(super) async fn take_offer(&self, queues: &[String]) -> Result<NatsClaim, Error> {
         let desk = self.counter(queues).await?;
         loop {
-            let Taken { message, lease, seat, seat_wait } = desk.take().await?;
-            match read_offer(&message) {
+            let taken = desk.take().await?;
+            match read_offer(&taken.message) {
                 Ok(offer) => {
-                    let connection = self.connection.clone();
-                    let claim = NatsClaim::new(connection, message, offer, seat, seat_wait, lease);
+                    let claim = NatsClaim::new(self.connection.clone(), taken, offer);
                     claim.outlive_a_restart().await;
                     return Ok(claim);
                 }
-                Err(error) => self.refuse_offer(&message, &error.to_string()).await?,
+                Err(error) => self.refuse_offer(&taken.message, &error.to_string()).await?,
             }
         }
     }
 
     async fn counter(&self, queues: &[String]) -> Result<Desk, Error> {
-        let mut counters: tokio::sync::MutexGuard<'_, HashMap<_, _>> =
+        let mut counters: tokio::sync::MutexGuard<'_, Vec<(Vec<String>, Desk)>> =
             Mutex::lock(&self.shared.counters).await;
-        if let Some(counter) = counters.get(queues) {
+        if let Some((_, counter)) = counters.iter().find(|(served, _)| served == queues) {
             return Ok(counter.clone());
         }
         let (mut leases, mut limited, mut seats) = (Vec::new(), Vec::new(), Vec::new());
@@ -197,7 +196,7 @@ impl NatsBus {
                 })
             });
         let desk = Desk::open(self.connection.clone(), ranked.collect(), limited).await?;
-        counters.insert(queues.to_vec(), desk.clone());
+        counters.push((queues.to_vec(), desk.clone()));
         Ok(desk)
     }
 

@@ -1,8 +1,7 @@
-//! Storing verdicts: each as it comes while the server keeps up, several at once when it does not.
+//! Storing verdicts: each by whoever has it, or several at once where this server does that faster.
 //!
-//! When many are on their way already, those that come meanwhile wait and go at the same time, by
-//! themselves or as one batch: see [`super::pace`]. So nobody waits for company, and nobody waits for
-//! a slow disk alone.
+//! Where batches are faster (see [`super::pace`]) and many are on their way already, those that come
+//! meanwhile wait and go together. So nobody waits for company, and nobody waits for a slow disk alone.
 
 use std::sync::Arc;
 
@@ -16,11 +15,8 @@ use super::pace::{Pace, Way};
 use super::publish::{BATCH_BYTES, Message};
 use crate::{Error, Recorded};
 
-/// Sends on their way before verdicts wait for them.
-const SENDS: usize = 48;
-
-/// As how many a send counts where batches are faster: the fewer at once, the larger they are.
-const HEAVY: u32 = 12;
+/// Batches on their way before verdicts wait for them: the fewer at once, the larger they are.
+const SENDS: usize = 4;
 
 /// Verdicts that go at once at most: more only make the first one wait.
 const TOGETHER: usize = 512;
@@ -35,20 +31,28 @@ struct Entry {
 }
 
 /// Where verdicts are handed in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Recorder {
+    connection: Connection,
+    pace: Arc<Pace>,
     entries: mpsc::Sender<Entry>,
 }
 
 impl Recorder {
     pub(super) fn open(connection: Connection) -> Self {
         let (entries, waiting) = mpsc::channel(TOGETHER);
-        crate::task::spawn(record(connection, waiting));
-        Self { entries }
+        let pace = Arc::new(Pace::default());
+        crate::task::spawn(record(connection.clone(), Arc::clone(&pace), waiting));
+        Self { connection, pace, entries }
     }
 
     /// Stores `body` at `subject` unless something is there.
     pub(super) async fn record(&self, subject: String, body: Bytes) -> Answer {
+        if self.pace.way() == Way::Apart {
+            // Whoever has it stores it: to wake another for that costs more than the sending.
+            let _turn = self.pace.begin(1);
+            return create(&self.connection, &subject, body).await;
+        }
         let (answer, answered) = oneshot::channel();
         let entry = Entry { subject, body, answer };
         self.entries.send(entry).await.map_err(|_| Error::Closed)?;
@@ -56,14 +60,17 @@ impl Recorder {
     }
 }
 
+async fn create(connection: &Connection, subject: &str, body: Bytes) -> Answer {
+    let created = connection.create(subject, HeaderMap::new(), body).await?;
+    Ok(if created { Recorded::Stored } else { Recorded::Refused })
+}
+
 /// Takes what waits and sends it, until nobody can hand in any more.
-async fn record(connection: Connection, mut waiting: mpsc::Receiver<Entry>) {
+async fn record(connection: Connection, pace: Arc<Pace>, mut waiting: mpsc::Receiver<Entry>) {
     let sends = Arc::new(Semaphore::new(SENDS));
-    let pace = Arc::new(Pace::default());
     while let Some(first) = waiting.recv().await {
         // While this waits for a place, others come in behind the first one.
-        let places = if pace.way() == Way::Together { HEAVY } else { 1 };
-        let Ok(place) = Arc::clone(&sends).acquire_many_owned(places).await else {
+        let Ok(place) = Arc::clone(&sends).acquire_owned().await else {
             return;
         };
         let mut bytes = first.body.len();
@@ -108,9 +115,7 @@ async fn store(connection: &Connection, pace: &Pace, entries: Vec<Entry>) {
         }
     }
     let singles = entries.into_iter().map(|entry| async move {
-        let created = connection.create(&entry.subject, HeaderMap::new(), entry.body.clone()).await;
-        let recorded =
-            created.map(|created| if created { Recorded::Stored } else { Recorded::Refused });
+        let recorded = create(connection, &entry.subject, entry.body.clone()).await;
         answer(entry, recorded);
     });
     futures::future::join_all(singles).await;

@@ -60,7 +60,7 @@ impl NatsBus {
             let taken = desk.take().await?;
             match self.read_submission(&taken.message).await {
                 Ok(submission) => {
-                    let is_new = delivery(&taken.message)?.count == 1;
+                    let is_new = taken.delivery.count == 1;
                     let past = if is_new { Past::Blank } else { Past::Unknown };
                     let (connection, message) = (self.connection.clone(), taken.message);
                     return Ok(NatsRunClaim::new(
@@ -185,8 +185,7 @@ fn one_line(text: &str) -> String {
 }
 
 pub(super) fn delivery(message: &Message) -> Result<Delivery, Error> {
-    let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
-    Delivery::parse(reply)
+    Delivery::of(message)
         .ok_or_else(|| Error::Unknown(format!("{}: delivered from nowhere", message.subject)))
 }
 

@@ -265,10 +265,15 @@ impl Seats {
     }
 
     /// A seat has come.
-    pub(super) fn sit(&mut self, limited: usize, message: Message, lease: Lease) {
+    pub(super) fn sit(
+        &mut self,
+        limited: usize,
+        message: Message,
+        delivery: Delivery,
+        lease: Lease,
+    ) {
         let start = self.connection.start();
-        let reply = message.reply.as_ref().map(|reply| reply.as_str()).unwrap_or_default();
-        let sequence = Delivery::parse(reply).map_or(0, |delivery| delivery.sequence);
+        let sequence = delivery.sequence;
         let made = message.headers.as_ref().and_then(|headers| headers.get(SERVER));
         let is_trusted = start.server.is_empty()
             || made.is_some_and(|made| made.as_str() == start.server)
