@@ -37,7 +37,11 @@ impl<B: Bus + Timetable> Client<B> {
     ) -> Result<JobRecord, bus::Error> {
         for _ in 0..TRIES {
             let mut kept = self.bus.job_record(job).await?;
+            let (paused, set) = (kept.record.paused, kept.record.set);
             change(&mut kept.record);
+            if kept.record.paused != paused || !kept.record.set.ticks_as(&set) {
+                kept.record.since = Some(self.bus.now());
+            }
             if self.bus.replace_job_record(job, &kept).await? {
                 return Ok(kept.record);
             }

@@ -118,12 +118,14 @@ pub fn take_tick(record: &mut JobRecord, at: Timestamp, around: &Circumstances<'
     }
 }
 
-/// Ticks between the last one and this one that never came, because nobody was there to make them.
+/// Ticks between the last one and this one that never came, because nobody was there to make them; not
+/// those of a time in which people did not want them.
 fn missed(record: &JobRecord, at: Timestamp, around: &Circumstances<'_>) -> u32 {
     let schedule = Circumstances::schedule(around.policy, record);
     let (Some(last), Some(schedule)) = (record.last_tick, schedule) else {
         return 0;
     };
+    let last = record.since.map_or(last, |since| last.max(since));
     match schedule {
         Schedule::Every { seconds } => {
             let every = u64::from(seconds) * 1000;

@@ -18,6 +18,14 @@ pub struct LiveOptions {
     pub max_concurrent: Option<u32>,
 }
 
+impl LiveOptions {
+    /// Whether `self` and `other` run the job by itself at the same times.
+    #[must_use]
+    pub fn ticks_as(&self, other: &Self) -> bool {
+        (self.enabled, self.interval_seconds) == (other.enabled, other.interval_seconds)
+    }
+}
+
 /// A tick that was taken in and has no run yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingTick {
@@ -87,6 +95,9 @@ pub struct JobRecord {
     /// The last tick that was taken in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_tick: Option<Timestamp>,
+    /// When people last changed whether or how often it is run: no tick was missed before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// A tick without a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingTick>,

@@ -93,6 +93,18 @@ fn missed_ticks_are_caught_up_on_one_after_the_other_where_that_is_wanted() {
     assert!(tick(&mut record, 180, 180, &policy), "and then it goes on as ever");
 }
 
+#[test]
+fn ticks_that_people_did_not_want_are_not_caught_up_on() {
+    let policy = JobPolicy { misfire: Misfire::CatchUp, ..every(30) };
+    let mut record = JobRecord::default();
+    assert!(tick(&mut record, 30, 30, &policy));
+    over(&mut record, 31, RunStatus::Success);
+    // Paused for an hour, resumed, and then the server was away for two ticks.
+    record.since = Some(at(3600));
+    assert!(tick(&mut record, 3690, 3690, &policy));
+    assert_eq!(record.waiting.map(|waiting| waiting.more), Some(1));
+}
+
 fn cron(fields: &str) -> JobPolicy {
     let schedule = Some(Schedule::Cron { fields: fields.to_owned() });
     JobPolicy { schedule, misfire: Misfire::CatchUp, ..JobPolicy::default() }
