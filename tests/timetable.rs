@@ -117,6 +117,27 @@ fn people_change_what_runs_by_itself_while_the_fleet_runs() {
 }
 
 #[test]
+fn the_ticks_of_a_pause_are_not_caught_up_on() {
+    let catches_up = [("ECHO_INTERVAL_SECONDS", "2"), ("ECHO_MISFIRE", "catch_up")];
+    let mut rig = Rig::with(&catches_up);
+    rig.coordinator();
+    rig.worker(&[]);
+    until_more_runs(&rig, 1);
+    rig.call(&["schedule", "pause", "echo"]).code(0);
+    // Six ticks.
+    pass(Duration::from_secs(13));
+    let before = runs(&rig);
+    rig.call(&["schedule", "resume", "echo"]).code(0);
+    until_more_runs(&rig, 1);
+    let waiting = scheduled(&rig)["waiting"]["more"].clone();
+    assert!(waiting.as_u64().unwrap_or(0) <= 1, "{waiting} ticks are to be caught up on");
+    pass(Duration::from_secs(4));
+    let more = runs(&rig) - before;
+    assert!(more <= 5, "{more} runs in some six seconds of a tick every two");
+    rig.stop_all(Signal::TERM);
+}
+
+#[test]
 fn ticks_come_once_while_servers_and_coordinators_are_killed() {
     let mut rig = Rig::with(EVERY_SECOND);
     rig.coordinator();
