@@ -16,6 +16,7 @@ use futures::future::join_all;
 use futures::{StreamExt, stream};
 use protocol::RunId;
 use store::Store;
+use tempfile::TempDir;
 use tests::servers::NatsServer;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
@@ -67,7 +68,7 @@ pub(crate) struct Fleet {
     waiting: Waiting,
     coordinator: Child,
     workers: Vec<Child>,
-    folder: tempfile::TempDir,
+    folder: Arc<TempDir>,
     server: NatsServer,
 }
 
@@ -79,7 +80,7 @@ impl Fleet {
     /// With workers of so many slots, and variables for all its parts.
     pub(crate) async fn with(conf: &str, slots: &str, variables: &[(&str, &str)]) -> Self {
         let server = NatsServer::start_with(conf);
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(TempDir::new().unwrap());
         let command = |words: &[&str]| {
             let mut command = Command::new(program());
             command
@@ -102,6 +103,11 @@ impl Fleet {
         sleep(Duration::from_secs(2)).await;
         let store = Store::folder(folder.path()).unwrap();
         Self { client, store, waiting, coordinator, workers, folder, server }
+    }
+
+    /// Where the LASTs are; gone when nobody holds it any more.
+    pub(crate) fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
     }
 
     /// Submits a file and waits for its end: its LAST is stored by then.
