@@ -39,8 +39,9 @@ pub(super) struct Pace {
 struct State {
     stretch: Stretch,
     stretches: u32,
-    /// Whether batches are being made now.
+    /// Whether batches are being made now, and whether they were in the stretch before.
     together: bool,
+    before: bool,
     /// What a message took, while any was on its way: by itself, and as part of a batch.
     each: [Option<Duration>; 2],
 }
@@ -114,7 +115,12 @@ impl State {
         let messages = u32::try_from(self.stretch.messages).unwrap_or(u32::MAX);
         let took = self.stretch.busy / messages;
         let each = &mut self.each[usize::from(self.together)];
-        *each = Some(each.map_or(took, |before| (before + took) / 2));
+        // What was measured long ago counts no longer.
+        *each = Some(match *each {
+            Some(known) if self.before == self.together => (known + took) / 2,
+            _ => took,
+        });
+        self.before = self.together;
         let since = (under_way > 0).then(Instant::now);
         self.stretch = Stretch { under_way, since, ..Stretch::default() };
         self.stretches = self.stretches.wrapping_add(1);
@@ -151,7 +157,7 @@ mod tests {
         let pace = Pace::default();
         for (apart_us, together_us) in [(20, 60), (150, 60), (20, 60)] {
             let batched = batched(&pace, apart_us, together_us).await;
-            let expected = if apart_us < together_us { 500..60_000 } else { 60_000..99_000 };
+            let expected = if apart_us < together_us { 100..60_000 } else { 60_000..99_900 };
             assert!(expected.contains(&batched), "{batched} of {apart_us} and {together_us} µs");
         }
     }
