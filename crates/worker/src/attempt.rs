@@ -190,16 +190,19 @@ where
 }
 
 /// The scratch folder of one attempt; it goes with whatever is there.
-struct Scratch(PathBuf, Context);
+struct Scratch {
+    folder: PathBuf,
+    context: Context,
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // Most jobs never asked for it, and to look whether it is there takes a tenth of a short
         // attempt.
-        if !self.1.has_scratch() {
+        if !self.context.has_scratch() {
             return;
         }
-        match std::fs::remove_dir_all(&self.0) {
+        match std::fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => warn!(error = %error, "a scratch folder is left behind"),
             Ok(()) => {}
@@ -287,7 +290,7 @@ async fn run_job<B: Bus>(
     let number = bench.attempts.fetch_add(1, Ordering::Relaxed);
     let folder = bench.settings.scratch.join(format!("attempt-{number}"));
     let context = context(bench, offer, folder.clone(), inputs);
-    let scratch = Scratch(folder, context.clone());
+    let scratch = Scratch { folder, context: context.clone() };
     let log = context.log_handle();
     let (code, lent) = ((declaration.begin)(), context.clone());
     let leaving = &bench.leaving;
@@ -298,7 +301,7 @@ async fn run_job<B: Bus>(
     let report = match ended.and_then(|output| redactor.output(output)) {
         Ok(output) => {
             let uploads = bench.settings.uploads;
-            artifacts::keep(&bench.store, uploads, offer, &scratch.0, output).await
+            artifacts::keep(&bench.store, uploads, offer, &scratch.folder, output).await
         }
         // What was begun and must not be repeated is not handed to another as if it were new.
         Err(Report::HandedBack) if !declaration.options.idempotent => Report::NotRepeated,
