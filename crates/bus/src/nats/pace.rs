@@ -157,7 +157,7 @@ mod tests {
         let pace = Pace::default();
         for (apart_us, together_us) in [(20, 60), (150, 60), (20, 60)] {
             let batched = batched(&pace, apart_us, together_us).await;
-            let expected = if apart_us < together_us { 100..60_000 } else { 60_000..99_900 };
+            let expected = if apart_us < together_us { 100..10_000 } else { 95_000..99_900 };
             assert!(expected.contains(&batched), "{batched} of {apart_us} and {together_us} µs");
         }
     }
