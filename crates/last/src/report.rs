@@ -12,6 +12,7 @@ mod timeline;
 mod usage;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use alt::Alt;
 use base64::Engine as _;
@@ -33,6 +34,7 @@ const TEXT_BYTES: usize = 320 << 10;
 /// What the source of the ALT file may cost.
 const SOURCE_BYTES: usize = 96 << 10;
 
+const TEMPLATE: &str = "report.html";
 const PAGE: &str = include_str!("report/page.html");
 const STYLE: &str = include_str!("report/page.css");
 const SCRIPT: &str = include_str!("report/page.js");
@@ -76,16 +78,25 @@ impl Outline {
         let own = graph.as_deref().and_then(style_of);
         let policy = policy(own.into_iter().chain([style.as_str()]));
         let page = page::Page::new(self, alt, beside, picture.as_ref());
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        let mut syntax = SyntaxConfig::builder();
-        syntax.trim_blocks(true).lstrip_blocks(true);
-        environment.set_syntax(syntax.build()?);
-        environment.add_template("report.html", PAGE)?;
         let page = Value::from(Serde(page));
         let context = minijinja::context! { policy, style, script => SCRIPT, graph, page };
-        environment.get_template("report.html")?.render(context)
+        templates()?.get_template(TEMPLATE)?.render(context)
     }
+}
+
+/// The template of the page, compiled once for all reports: to compile it takes longer than to fill it.
+fn templates() -> Result<&'static Environment<'static>, minijinja::Error> {
+    static TEMPLATES: OnceLock<Environment<'static>> = OnceLock::new();
+    if let Some(compiled) = TEMPLATES.get() {
+        return Ok(compiled);
+    }
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true);
+    environment.set_syntax(syntax.build()?);
+    environment.add_template(TEMPLATE, PAGE)?;
+    Ok(TEMPLATES.get_or_init(|| environment))
 }
 
 /// What the page may do: no request but for pictures beside it, no script and no style but its own.
