@@ -179,7 +179,8 @@ impl NatsFollow {
         let task = alt::TaskIndex(words.next()?.parse().ok()?);
         let attempt = Attempt::new(words.next()?.parse().ok()?)?;
         let key = AttemptKey { run: self.run, task, attempt };
-        let ours = format!("run.{}.res.{place}", self.run) == subject::verdict(&key, queue);
+        // `+5` and `05` are not task 5.
+        let ours = place == format!("{queue}.{}.{attempt}", task.0);
         ours.then(|| (queue.to_owned(), key))
     }
 
