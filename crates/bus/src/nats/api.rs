@@ -101,6 +101,14 @@ impl Connection {
         self.replace(subject, Sequence(0), headers, body).await
     }
 
+    /// Publishes to a stream that itself keeps the first message of a subject and refuses others
+    /// (`discard_new_per_subject`); `false` when the subject has one.
+    ///
+    /// It carries no header: each would be read by the server, by whoever it is repeated to, and again.
+    pub(super) async fn add(&self, subject: &str, body: Bytes) -> Result<bool, Error> {
+        is_first(subject, self.call(subject, None, body).await?)
+    }
+
     /// Publishes if the last message of the subject is the one at `position`, 0 for none; `false`
     /// when it is another.
     pub(super) async fn replace(
@@ -111,11 +119,7 @@ impl Connection {
         body: Bytes,
     ) -> Result<bool, Error> {
         headers.insert(EXPECTED_SEQUENCE, position.0.to_string());
-        match self.publish(subject, headers, body).await? {
-            Ok(_) => Ok(true),
-            Err(fault) if fault.is_conflict() => Ok(false),
-            Err(fault) => Err(fault.into_error(subject)),
-        }
+        is_first(subject, self.publish(subject, headers, body).await?)
     }
 
     /// Whether a message of these bytes has room.
@@ -141,6 +145,15 @@ impl Connection {
         let asking = self.client.send_request(subject.to_owned(), request);
         let answer = self.answered(subject, asking).await?;
         parse(subject, &answer.payload)
+    }
+}
+
+/// Whether a message was stored, or another was there before it.
+fn is_first(subject: &str, answer: Result<Published, Fault>) -> Result<bool, Error> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.is_conflict() => Ok(false),
+        Err(fault) => Err(fault.into_error(subject)),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Message};
+use async_nats::Message;
 use protocol::{Offer, Sequence, Timestamp, subject};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -234,7 +234,7 @@ impl Claim for NatsClaim {
         for nth in self.delivery.count.. {
             let note = subject::begun_again(&self.offer.key(), &self.offer.queue, nth);
             let body = self.server.clone().into();
-            if self.held.connection.create(&note, HeaderMap::new(), body).await? {
+            if self.held.connection.add(&note, body).await? {
                 break;
             }
         }

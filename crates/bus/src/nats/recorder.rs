@@ -9,7 +9,6 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::api::EXPECTED_SEQUENCE;
 use super::connect::Connection;
 use super::pace::{Pace, Way};
 use super::publish::{BATCH_BYTES, Message};
@@ -61,8 +60,7 @@ impl Recorder {
 }
 
 async fn create(connection: &Connection, subject: &str, body: Bytes) -> Answer {
-    let created = connection.create(subject, HeaderMap::new(), body).await?;
-    Ok(if created { Recorded::Stored } else { Recorded::Refused })
+    Ok(if connection.add(subject, body).await? { Recorded::Stored } else { Recorded::Refused })
 }
 
 /// Takes what waits and sends it, until nobody can hand in any more.
@@ -95,7 +93,7 @@ async fn store(connection: &Connection, pace: &Pace, entries: Vec<Entry>) {
     if turn.way == Way::Together {
         let messages = entries.iter().map(|entry| Message {
             subject: entry.subject.clone(),
-            headers: expected_none(),
+            headers: HeaderMap::new(),
             body: entry.body.clone(),
         });
         match connection.publish_all(messages.collect()).await {
@@ -119,12 +117,6 @@ async fn store(connection: &Connection, pace: &Pace, entries: Vec<Entry>) {
         answer(entry, recorded);
     });
     futures::future::join_all(singles).await;
-}
-
-fn expected_none() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(EXPECTED_SEQUENCE, "0");
-    headers
 }
 
 fn answer(entry: Entry, recorded: Answer) {

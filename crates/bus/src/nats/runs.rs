@@ -119,7 +119,7 @@ impl NatsBus {
     pub(super) async fn store_insights(&self, insights: &Insights) -> Result<Recorded, Error> {
         let to = subject::insights(insights.run);
         let body = codec::encode(insights)?;
-        let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
+        let first = self.connection.add(&to, body.into()).await?;
         Ok(recorded(first))
     }
 
@@ -133,7 +133,7 @@ impl NatsBus {
     pub(super) async fn store_end(&self, end: &End) -> Result<Recorded, Error> {
         let body = codec::encode(end)?;
         let to = subject::end(end.run);
-        let first = self.connection.create(&to, HeaderMap::new(), body.into()).await?;
+        let first = self.connection.add(&to, body.into()).await?;
         // The owner record first: then no late coordinator can add an offer behind the purge.
         if !is_planted(Bug::EndLeavesOwner) {
             self.purge("TASKS", &subject::owner(end.run)).await?;

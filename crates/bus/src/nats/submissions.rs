@@ -34,7 +34,7 @@ impl NatsBus {
         let digest = hex(&Sha256::digest(&body));
         // First what was asked, then the asking: whoever comes back finds out which it was.
         let note = subject::digest(run);
-        if !self.connection.create(&note, HeaderMap::new(), digest.clone().into()).await? {
+        if !self.connection.add(&note, digest.clone().into()).await? {
             match self.connection.expected_last("RUN", &note).await? {
                 Some(stored) if stored.body != digest.as_bytes() => {
                     return Err(Error::OtherSubmission(run));
