@@ -192,7 +192,11 @@ async fn a_coordinator_does_everything_but_change_streams() {
     assert_eq!(coordinator.settle(&submitted[0], "+WPI").await, "");
 
     let own = coordinator
-        .store("own.r1", &[create_only(), vec![("Nats-Rollup", "sub".into())]].concat(), "me")
+        .store(
+            "task.-.owner.r1.0.0",
+            &[create_only(), vec![("Nats-Rollup", "sub".into())]].concat(),
+            "me",
+        )
         .await;
     let epoch = own["seq"].as_u64().unwrap();
     for position in 1..=3 {
@@ -201,7 +205,10 @@ async fn a_coordinator_does_everything_but_change_streams() {
         headers.push(("Nats-Msg-Id", format!("r1.{position}")));
         if position == 1 {
             headers.push(("Nats-Expected-Last-Subject-Sequence", epoch.to_string()));
-            headers.push(("Nats-Expected-Last-Subject-Sequence-Subject", "own.r1".into()));
+            headers.push((
+                "Nats-Expected-Last-Subject-Sequence-Subject",
+                "task.-.owner.r1.0.0".into(),
+            ));
         }
         let subject = format!("task.limited.0.r1.{position}.1");
         let told = coordinator.store(&subject, &headers, "offer").await;
@@ -230,7 +237,7 @@ async fn a_coordinator_does_everything_but_change_streams() {
     for (subject, body) in [
         ("$JS.API.INFO", json!({})),
         ("$JS.API.STREAM.INFO.TASKS", json!({"subjects_filter": "task.*.*.r1.>"})),
-        ("$JS.API.STREAM.MSG.GET.TASKS", json!({"last_by_subj": "own.r1"})),
+        ("$JS.API.STREAM.MSG.GET.TASKS", json!({"last_by_subj": "task.-.owner.r1.0.0"})),
         ("$JS.API.CONSUMER.INFO.TASKS.limited-p0", json!({})),
         ("$JS.API.STREAM.MSG.DELETE.SEATS", json!({"seq": 1})),
         ("$JS.API.CONSUMER.DELETE.SEATS.seat-more", json!({})),

@@ -10,7 +10,7 @@ const TARGETS: &[&str] = &[
     "alt.submit.0.r9",
     "task.default.0.r9.0.1",
     "task.default.3.r9.0.1",
-    "own.r1",
+    "task.-.owner.r1.0.0",
     "seat.limited.7",
     "quarantine.alt.1",
     "$KV.runs.r1",
@@ -202,7 +202,7 @@ async fn an_acknowledgement_of_what_was_never_received_loses_no_run() {
     let fleet = Fleet::start().await;
     let coordinator = fleet.connect("coordinator").await;
     let (honest, liar) = (fleet.connect("worker").await, fleet.connect("worker").await);
-    coordinator.store("own.r1", &[], "me").await;
+    coordinator.store("task.-.owner.r1.0.0", &[], "me").await;
     let offer = "task.default.0.r1.0.1";
     coordinator.store(offer, &[], "offer").await;
 

@@ -8,7 +8,7 @@ const UNSAYABLE: &[(&str, &[(&str, &str)])] = &[
         "client",
         &[
             ("task.default.0.r1.0.1", "offer"),
-            ("own.r1", "me"),
+            ("task.-.owner.r1.0.0", "me"),
             ("run.r1.res.default.0.1", "verdict"),
             ("run.r1.try.default.0.1.2", "again"),
             ("run.r1.end", "over"),
@@ -47,7 +47,7 @@ const UNSAYABLE: &[(&str, &[(&str, &str)])] = &[
             ("alt.submit", "{}"),
             ("alt.submit.0.r9", "{}"),
             ("task.default.0.r1.0.1", "offer"),
-            ("own.r1", "me"),
+            ("task.-.owner.r1.0.0", "me"),
             ("run.r1.ctl", "cancel"),
             ("run.r1.alt", "digest"),
             ("run.r1.end", "over"),
@@ -124,7 +124,6 @@ const UNHEARABLE: &[(&str, &[&str])] = &[
             ">",
             "alt.>",
             "task.>",
-            "own.*",
             "run.>",
             "live.>",
             "stop.>",
@@ -140,7 +139,6 @@ const UNHEARABLE: &[(&str, &[&str])] = &[
             ">",
             "alt.>",
             "task.>",
-            "own.*",
             "run.>",
             "live.>",
             "hb.*",
@@ -159,7 +157,8 @@ const UNHEARABLE: &[(&str, &[&str])] = &[
 async fn furnish(fleet: &Fleet, everybody: &[Speaker]) {
     let [client, worker, coordinator, _] = everybody else { panic!("four roles") };
     client.store("alt.submit.0.r1", &[], "{}").await;
-    for subject in ["own.r7", "task.default.0.r7.0.1", "seat.limited.0", "$KV.runs.r7"] {
+    for subject in ["task.-.owner.r7.0.0", "task.default.0.r7.0.1", "seat.limited.0", "$KV.runs.r7"]
+    {
         coordinator.store(subject, &[], "there").await;
     }
     worker.store("run.r1.res.default.7.1", &[], "there").await;
@@ -221,7 +220,7 @@ async fn an_inbox_is_heard_in_its_own_account_only() {
     for spy in [client, worker] {
         spied.push(spy.listen("_INBOX.>").await);
     }
-    coordinator.store("own.r1", &[], "me").await;
+    coordinator.store("task.-.owner.r1.0.0", &[], "me").await;
     for spied in &mut spied {
         assert!(spied.soon().await.is_none());
     }

@@ -134,7 +134,7 @@ fn junk_beside_a_run_is_passed_over() {
                 format!("run.{run}.what.{number}"),
                 format!("seat.default.{number}"),
                 format!("$KV.runs.{stranger}"),
-                format!("own.{stranger}"),
+                format!("task.-.owner.{stranger}.0.0"),
                 format!("run.{stranger}.alt"),
                 format!("run.{stranger}.end"),
                 format!("run.{stranger}.ctl"),

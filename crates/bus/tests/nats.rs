@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alt::TaskIndex;
 use bus::nats::{Found, Settings};
-use bus::{Bus, NatsBus, conformance};
+use bus::{Bus, NatsBus, Past, conformance};
 use protocol::{Attempt, AttemptKey, End, Outcome, RunId, RunStatus, Verdict, subject};
 use tests::servers::{NatsCluster, NatsServer};
 
@@ -94,6 +94,37 @@ async fn what_one_server_confirmed_is_found_through_the_others() {
         }
     }
     println!("{behind} of 300 direct gets found nothing yet");
+}
+
+/// The guard is sent without waiting for an answer, so only the stream tells whether it was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_conducts_a_run_is_noted_with_a_guard_and_both_go_with_the_run() {
+    let server = NatsServer::start();
+    let bus = road(server.url(), 1).await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let stored = async || {
+        let asked = r#"{"subjects_filter":">"}"#;
+        let said = client.request("$JS.API.STREAM.INFO.TASKS", asked.into()).await.unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&said.payload).unwrap();
+        let subjects = said["state"]["subjects"].as_object().cloned().unwrap_or_default();
+        subjects.into_iter().map(|(subject, _)| subject).collect::<Vec<_>>()
+    };
+    let [run, other] = [RunId::new(), RunId::new()];
+    for (run, past) in [(run, Past::Blank), (run, Past::Unknown), (other, Past::Blank)] {
+        bus.own(run, past).await.unwrap();
+    }
+    // What is asked after the guard is answered after it.
+    assert_eq!(bus.end_of(run).await.unwrap(), None);
+    let of = |run| [subject::owner_guard(run), subject::owner(run)];
+    let mut expected = [of(run), of(other)].concat();
+    expected.sort_unstable();
+    let mut found = stored().await;
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    let (last_key, last_sha256) = ("k".to_owned(), "s".to_owned());
+    let end = End { run, last_key, last_sha256, status: RunStatus::Success };
+    bus.end(end).await.unwrap();
+    assert_eq!(stored().await.len(), 2, "only the other's are left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

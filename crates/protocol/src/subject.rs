@@ -170,17 +170,17 @@ fn word(text: &str) -> String {
     word
 }
 
-/// Where the owner of a run is noted: `own.<run>`.
+/// Where the owner of a run is noted: `task.-.owner.<run>.0.0`, on nobody's queue, and gone with the
+/// run's [`offers`] in one step.
 #[must_use]
 pub fn owner(run: RunId) -> String {
-    format!("own.{run}")
+    format!("task.-.owner.{run}.0.0")
 }
 
-/// What stays right behind the owner record of a run: `task.-.guard.<run>.own`, on nobody's queue,
-/// and gone with the run's [`offers`].
+/// What stays right behind the owner record of a run: `task.-.guard.<run>.0.0`; it goes with it.
 #[must_use]
 pub fn owner_guard(run: RunId) -> String {
-    format!("task.-.guard.{run}.own")
+    format!("task.-.guard.{run}.0.0")
 }
 
 /// Where an offer is stored: `task.<queue>.<priority>.<run>.<task>.<attempt>`.
@@ -198,7 +198,7 @@ pub fn offer_of_any_priority(queue: &str, key: &AttemptKey) -> String {
     format!("task.{queue}.*.{run}.{}.{attempt}", task.0)
 }
 
-/// All offers of a run.
+/// All offers of a run, with the record of its owner.
 #[must_use]
 pub fn offers(run: RunId) -> String {
     format!("task.*.*.{run}.>")

@@ -238,8 +238,8 @@ impl Script {
         let kinds = if self.leases && !self.dice.once_in(4) { 3..8 } else { 0..16 };
         let kind = kinds.start + self.dice.below(kinds.end - kinds.start);
         let (stream, subject) = match kind {
-            0..2 => ("TASKS", format!("own.{run}")),
-            2 => ("TASKS", format!("task.-.guard.{run}.own")),
+            0..2 => ("TASKS", format!("task.-.owner.{run}.0.0")),
+            2 => ("TASKS", format!("task.-.guard.{run}.0.0")),
             3..8 => ("TASKS", format!("task.q.{rank}.{run}.{task}.1")),
             8..10 => ("RUN", format!("run.{run}.res.q.{task}.1")),
             10 => ("RUN", format!("run.{run}.ctl")),
@@ -284,7 +284,7 @@ impl Script {
             0 => {}
             1 => {
                 let run = self.run();
-                let owner = self.own(&format!("own.{run}"));
+                let owner = self.own(&format!("task.-.owner.{run}.0.0"));
                 let fence = if self.dice.once_in(4) { subject.to_owned() } else { owner };
                 if !self.dice.once_in(10) {
                     let sequence = self.sequence("TASKS", &fence, model);
@@ -412,7 +412,7 @@ impl Script {
         // either. Of a message that is leased then, the lease and the purge set the floor of acks as it
         // comes, perhaps above an older lease, whose message is never delivered again.
         let (stream, pattern) = match self.dice.below(8) {
-            0 => ("TASKS", format!("own.{run}")),
+            0 => ("TASKS", format!("task.-.owner.{run}.0.0")),
             1..3 => ("TASKS", format!("task.*.*.{run}.>")),
             3..6 => ("TASKS", format!("task.q.*.{run}.{task}.1")),
             6 => ("RUN", format!("run.{run}.res.>")),

@@ -85,7 +85,7 @@ fn a_late_heartbeat_renews_the_lease_of_another_and_a_late_ack_ends_it() {
 #[test]
 fn an_ack_of_what_no_consumer_was_given_removes_it_if_none_is_to_be() {
     let mut scene = Scene::new();
-    scene.send("own.r0", &[("Nats-Rollup", "sub")], "");
+    scene.send("task.-.owner.r0.0.0", &[("Nats-Rollup", "sub")], "");
     scene.say(OFFER, "");
     assert_eq!(scene.say("$JS.ACK.TASKS.default-p0.1.2.1.0.0", "+ACK"), [], "not delivered yet");
     scene.pull().unwrap();
@@ -96,11 +96,11 @@ fn an_ack_of_what_no_consumer_was_given_removes_it_if_none_is_to_be() {
 #[test]
 fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     let mut scene = Scene::new();
-    scene.say("own.r0", "");
+    scene.say("task.-.owner.r0.0.0", "");
     let batch = |place: &'static str, fence: &'static str| {
         let fence = [
             ("Nats-Expected-Last-Subject-Sequence", fence),
-            ("Nats-Expected-Last-Subject-Sequence-Subject", "own.r0"),
+            ("Nats-Expected-Last-Subject-Sequence-Subject", "task.-.owner.r0.0.0"),
         ];
         let batch = [("Nats-Batch-Id", fence[0].1), ("Nats-Batch-Sequence", place)];
         let commit = (place == "2").then_some(("Nats-Batch-Commit", "1"));
@@ -121,9 +121,13 @@ fn a_batch_is_given_up_after_ten_seconds() {
     let part = |place| [("Nats-Batch-Id", "b"), ("Nats-Batch-Sequence", place)];
     scene.send(OFFER, &part("1"), "");
     scene.pass(9);
-    assert_eq!(scene.send("own.r0", &part("2"), "")[0].0, "", "each message gives it ten more");
+    assert_eq!(
+        scene.send("task.-.owner.r0.0.0", &part("2"), "")[0].0,
+        "",
+        "each message gives it ten more"
+    );
     scene.pass(10);
-    let answer = scene.send("own.r1", &part("3"), "").remove(0).0;
+    let answer = scene.send("task.-.owner.r1.0.0", &part("3"), "").remove(0).0;
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["error"]["err_code"], 10176);
 }
@@ -159,13 +163,13 @@ fn what_was_not_written_yet_is_forgotten_by_a_kill() {
 #[test]
 fn a_power_cut_takes_the_end_of_a_stream_and_what_consumers_knew_of_it() {
     let mut scene = Scene::new();
-    scene.say("own.r0", "");
+    scene.say("task.-.owner.r0.0.0", "");
     scene.say(OFFER, "");
     scene.pull().unwrap();
     scene.pass(1);
     scene.server.lose_tail("TASKS", 1);
     scene.server.restart(scene.now, "second".to_owned(), |_, _| true);
-    assert_eq!(scene.subjects(), ["own.r0"]);
+    assert_eq!(scene.subjects(), ["task.-.owner.r0.0.0"]);
     assert_eq!(scene.say(OFFER, "")[0].0, r#"{"seq":2,"stream":"TASKS"}"#);
     assert!(scene.pull().is_some());
 }

@@ -61,7 +61,8 @@ impl Oracle {
                 // The run of a raw submission is known when it has an owner.
                 self.raw += usize::from(stored.subject == subject::SUBMIT_RAW);
             }
-            ("TASKS", ["own", run]) => self.take_owner(run, sequence),
+            ("TASKS", ["task", "-", "owner", run, ..]) => self.take_owner(run, sequence),
+            ("TASKS", ["task", "-", "guard", ..]) => {}
             ("TASKS", ["task", ..]) => self.take_offer(sequence, stored),
             ("RUN", ["run", run, "res", queue, task, attempt]) => {
                 let place = (run.parse(), task.parse(), attempt.parse());

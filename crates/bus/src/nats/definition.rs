@@ -289,6 +289,9 @@ fn same(expected: &Value, found: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alt::{Priority, TaskIndex};
+    use protocol::{Attempt, AttemptKey, RunId, subject};
+
     use super::*;
 
     #[test]
@@ -301,6 +304,47 @@ mod tests {
             let consumer: Value = serde_json::from_str(text).unwrap();
             assert_eq!(consumer["action"], "create");
             assert_eq!(consumer["config"]["max_deliver"], -1, "a message is never given up");
+        }
+    }
+
+    fn is_covered(pattern: &str, subject: &str) -> bool {
+        let (mut pattern, mut words) = (pattern.split('.'), subject.split('.'));
+        loop {
+            match (pattern.next(), words.next()) {
+                (None, None) | (Some(">"), Some(_)) => return true,
+                (Some(wanted), Some(word)) if wanted == "*" || wanted == word => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// What no stream takes is lost without a word, where nobody waits for an answer.
+    #[test]
+    fn what_is_said_of_a_run_has_its_stream() {
+        let run = RunId::new();
+        let key = AttemptKey { run, task: TaskIndex(7), attempt: Attempt::FIRST };
+        for (stream, subject) in [
+            ("ALT", subject::submission(Priority::Low, run)),
+            ("TASKS", subject::owner(run)),
+            ("TASKS", subject::owner_guard(run)),
+            ("TASKS", subject::offer("gpu", Priority::High, &key)),
+            ("RUN", subject::verdict(&key, "gpu")),
+            ("RUN", subject::begun_again(&key, "gpu", 2)),
+            ("RUN", subject::cancellation(run)),
+            ("RUN", subject::digest(run)),
+            ("RUN", subject::insights(run)),
+            ("RUN", subject::end(run)),
+            ("SEATS", subject::seat("gpu", 0)),
+            ("QUARANTINE", subject::quarantine("ALT", 1)),
+            ("KV_runs", subject::record(run)),
+        ] {
+            let (_, text) = STREAMS.iter().find(|(name, _)| *name == stream).unwrap();
+            let patterns = file(text)["subjects"].as_array().unwrap().clone();
+            let taken = patterns.iter().any(|it| is_covered(it.as_str().unwrap(), &subject));
+            assert!(taken, "{stream} has no place for {subject}");
+        }
+        for gone in [subject::owner(run), subject::owner_guard(run)] {
+            assert!(is_covered(&subject::offers(run), &gone), "{gone} outlives its run");
         }
     }
 

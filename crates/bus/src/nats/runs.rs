@@ -134,12 +134,12 @@ impl NatsBus {
         let body = codec::encode(end)?;
         let to = subject::end(end.run);
         let first = self.connection.add(&to, body.into()).await?;
-        // The owner record first: then no late coordinator can add an offer behind the purge.
+        // The owner record goes in one step with the offers, and both before the verdicts: so no late
+        // coordinator can offer what it no longer finds a verdict of.
         if !is_planted(Bug::EndLeavesOwner) {
-            self.purge("TASKS", &subject::owner(end.run)).await?;
+            self.purge("TASKS", &subject::offers(end.run)).await?;
         }
-        let (offers, said) = (subject::offers(end.run), subject::forgotten(end.run));
-        tokio::try_join!(biased; self.purge("TASKS", &offers), self.purge("RUN", &said))?;
+        self.purge("RUN", &subject::forgotten(end.run)).await?;
         if first {
             self.tell(end.run, "run.ended", end).await;
         }
