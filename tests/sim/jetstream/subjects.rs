@@ -1,9 +1,17 @@
 //! How subjects and patterns match.
 
 /// Whether everything that `subject` matches is matched by `pattern`; `subject` may be literal.
+///
+/// Every message is held against every subscription, and most begin alike and differ in a plain word:
+/// bytes tell so much sooner than words.
 pub(super) fn covers(pattern: &str, subject: &str) -> bool {
-    let mut words = subject.split('.');
-    for wanted in pattern.split('.') {
+    let alike = pattern.bytes().zip(subject.bytes()).take_while(|(a, b)| a == b).count();
+    if !matches!(pattern.as_bytes().get(alike), Some(b'*' | b'>')) {
+        return pattern.len() == subject.len() && alike == pattern.len();
+    }
+    // A wildcard is a word of its own, so all words before it are alike.
+    let mut words = subject[alike..].split('.');
+    for wanted in pattern[alike..].split('.') {
         match (wanted, words.next()) {
             (_, None) | (_, Some(">")) if wanted != ">" => return false,
             (">", word) => return word.is_some(),
@@ -66,14 +74,30 @@ mod tests {
 
     #[test]
     fn patterns_cover_what_they_match() {
-        for (pattern, subject) in
-            [("a.b", "a.b"), ("a.*", "a.b"), ("a.>", "a.b.c"), ("a.>", "a.*"), ("*.*", "a.*")]
-        {
+        for (pattern, subject) in [
+            ("a.b", "a.b"),
+            ("a.*", "a.b"),
+            ("a.>", "a.b.c"),
+            ("a.>", "a.*"),
+            ("*.*", "a.*"),
+            ("a.*.c", "a.b.c"),
+            ("a.*", "a.*"),
+            (">", "a"),
+        ] {
             assert!(covers(pattern, subject), "{pattern} {subject}");
         }
-        for (pattern, subject) in
-            [("a.b", "a.*"), ("a.>", "a"), ("a.*", "a.>"), ("a.*", "a.b.c"), ("a.b.c", "a.b")]
-        {
+        for (pattern, subject) in [
+            ("a.b", "a.*"),
+            ("a.>", "a"),
+            ("a.*", "a.>"),
+            ("a.*", "a.b.c"),
+            ("a.b.c", "a.b"),
+            ("a.b", "a.bc"),
+            ("a.bc", "a.b"),
+            ("a.*.c", "a.b.d"),
+            ("a.*.c", "a.b"),
+            ("a.b", "a.b.c"),
+        ] {
             assert!(!covers(pattern, subject), "{pattern} {subject}");
         }
         assert!(hears("a.>", "a.*"));
