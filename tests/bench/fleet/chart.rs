@@ -5,18 +5,23 @@ use std::fmt::Write as _;
 use crate::figures::System;
 use crate::shape::Shape;
 
-const PANEL: usize = 400;
+const PANEL: usize = 500;
 const COLUMNS: usize = 2;
-const NAME: usize = 130;
+const NAME: usize = 230;
 const BAR: usize = 150;
 const ROW: usize = 20;
 const HEAD: usize = 34;
+const FOOT: usize = 16;
 
-/// An SVG of its own, light and dark.
+/// An SVG of its own, light and dark; a panel has those that were measured.
 pub(crate) fn chart(systems: &[System]) -> String {
-    let panel = HEAD + systems.len() * ROW + 16;
-    let rows = Shape::ALL.len().div_ceil(COLUMNS);
-    let (width, height) = (COLUMNS * PANEL, rows * panel);
+    let measured = |shape: &Shape| systems.iter().filter(|it| it.figure(*shape).is_some()).count();
+    let shapes: Vec<_> = Shape::ALL.into_iter().filter(|shape| measured(shape) > 0).collect();
+    // As high as the longer one of those beside each other.
+    let rows = shapes.chunks(COLUMNS);
+    let rows = rows.map(|row| HEAD + row.iter().map(measured).max().unwrap_or(0) * ROW + FOOT);
+    let rows: Vec<usize> = rows.collect();
+    let (width, height) = (COLUMNS * PANEL, rows.iter().sum::<usize>());
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<style>\
@@ -25,8 +30,8 @@ pub(crate) fn chart(systems: &[System]) -> String {
          {{ text {{ fill: #ddd }} .ground {{ fill: #16181d }} }}</style>\n\
          <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n"
     );
-    for (place, shape) in Shape::ALL.into_iter().enumerate() {
-        let (x, y) = (place % COLUMNS * PANEL, place / COLUMNS * panel);
+    for (place, shape) in shapes.into_iter().enumerate() {
+        let (x, y) = (place % COLUMNS * PANEL, rows[..place / COLUMNS].iter().sum::<usize>());
         let best = if shape.more_is_better() { "more is better" } else { "less is better" };
         writeln!(
             svg,
@@ -47,9 +52,10 @@ pub(crate) fn chart(systems: &[System]) -> String {
 }
 
 fn bars(svg: &mut String, systems: &[System], shape: Shape, (x, y): (usize, usize)) {
-    let figures: Vec<_> = systems.iter().map(|system| system.figure(shape)).collect();
-    let longest = figures.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
-    for (row, (system, figure)) in systems.iter().zip(figures).enumerate() {
+    let figures = systems.iter().filter_map(|system| Some((system, system.figure(shape)?)));
+    let figures: Vec<_> = figures.collect();
+    let longest = figures.iter().map(|(_, figure)| *figure).fold(f64::MIN_POSITIVE, f64::max);
+    for (row, (system, figure)) in figures.into_iter().enumerate() {
         let y = y + row * ROW;
         let class = match system.name.split(' ').next() {
             Some("Runner") => "own",
@@ -57,7 +63,7 @@ fn bars(svg: &mut String, systems: &[System], shape: Shape, (x, y): (usize, usiz
             _ => "peer",
         };
         #[expect(clippy::cast_precision_loss, reason = "a width of some pixels")]
-        let length = figure.map_or(0.0, |figure| figure / longest * BAR as f64);
+        let length = figure / longest * BAR as f64;
         writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
