@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alt::TaskIndex;
 use bus::nats::{Found, Settings};
-use bus::{Bus, NatsBus, Past, conformance};
+use bus::{Bus, NatsBus, Past, Recorded, conformance};
 use protocol::{Attempt, AttemptKey, End, Outcome, RunId, RunStatus, Verdict, subject};
 use tests::servers::{NatsCluster, NatsServer};
 
@@ -74,7 +74,10 @@ async fn what_one_server_confirmed_is_found_through_the_others() {
         let key = AttemptKey { run, task: TaskIndex(number), attempt: Attempt::FIRST };
         let says = &roads[number as usize % 3];
         let others = [1, 2].map(|step| &roads[(number as usize + step) % 3]);
-        says.record("default", Verdict::bare(key, Outcome::Ok)).await.unwrap();
+        let all = roads.iter().map(|road| road.record("default", Verdict::bare(key, Outcome::Ok)));
+        let all = futures::future::join_all(all).await;
+        let first = all.iter().filter(|said| matches!(said, Ok(Recorded::Stored)));
+        assert_eq!(first.count(), 1, "at once through all three, one stands: {all:?}");
         let directly = format!("$JS.API.DIRECT.GET.RUN.{}", subject::verdict(&key, "default"));
         let directly = client.request(directly, "".into()).await.unwrap();
         behind += u32::from(directly.status.is_some());

@@ -104,7 +104,7 @@ impl Connection {
     /// Publishes to a stream that itself keeps the first message of a subject and refuses others
     /// (`discard_new_per_subject`); `false` when the subject has one.
     ///
-    /// It carries no header: each would be read by the server, by whoever it is repeated to, and again.
+    /// It carries no header: the server searches each, and so does everybody it is repeated to.
     pub(super) async fn add(&self, subject: &str, body: Bytes) -> Result<bool, Error> {
         is_first(subject, self.call(subject, None, body).await?)
     }
