@@ -178,8 +178,8 @@ impl JetStream {
         }
     }
 
-    /// A power cut takes what was stored last and not forced to disk: everything after `last`. To be
-    /// followed by [`restart`](Self::restart).
+    /// A kill takes what was stored last and not written, a power cut what was not forced to disk:
+    /// everything after `last`. To be followed by [`restart`](Self::restart).
     pub(crate) fn lose_tail(&mut self, stream: &str, last: u64) {
         if let Some(stream) = self.streams.get_mut(stream) {
             stream.store.cut(last);
@@ -194,7 +194,11 @@ impl JetStream {
 
     /// Those from a sequence on.
     #[cfg(feature = "sim")]
-    pub(crate) fn since(&self, stream: &str, first: u64) -> impl Iterator<Item = (u64, &Stored)> {
+    pub(crate) fn since(
+        &self,
+        stream: &str,
+        first: u64,
+    ) -> impl DoubleEndedIterator<Item = (u64, &Stored)> {
         let stored = self.streams.get(stream).map(|stream| stream.store.messages().range(first..));
         stored.into_iter().flatten().map(|(sequence, stored)| (*sequence, stored))
     }

@@ -31,6 +31,9 @@ const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
 pub(crate) const MS: u64 = 1_000_000;
 
+/// How long a server that is to be killed is left until it stores a verdict.
+const DOOM: u64 = 200 * MS;
+
 /// How long things take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
@@ -75,6 +78,8 @@ struct State {
     starts: u64,
     /// Whether the server runs.
     is_up: bool,
+    /// How long it will be away when it is killed, which is to be soon: best while it confirms a verdict.
+    doom: Option<Duration>,
     /// Nothing gets through the server until then.
     frozen_until: u64,
     clients: Vec<Client>,
@@ -93,11 +98,31 @@ enum Say {
 }
 
 enum Event {
-    Up { client: usize, connection: u64, say: Say },
-    Down { client: usize, connection: u64, subscription: u64, message: Message },
-    Pong { client: usize, connection: u64, heard: oneshot::Sender<()> },
-    Reconnect { client: usize, connection: u64 },
-    ServerUp { forgets: bool },
+    Up {
+        client: usize,
+        connection: u64,
+        say: Say,
+    },
+    Down {
+        client: usize,
+        connection: u64,
+        subscription: u64,
+        message: Message,
+    },
+    Pong {
+        client: usize,
+        connection: u64,
+        heard: oneshot::Sender<()>,
+    },
+    Reconnect {
+        client: usize,
+        connection: u64,
+    },
+    /// The server is killed, if that is still to be done.
+    Doom,
+    ServerUp {
+        forgets: bool,
+    },
 }
 
 /// One end of a connection, and what the server knows of it.
@@ -132,6 +157,7 @@ impl Network {
             server: JetStream::new(server_id(1)),
             starts: 1,
             is_up: true,
+            doom: None,
             frozen_until: 0,
             clients: Vec::new(),
             queue: BTreeMap::new(),
@@ -189,21 +215,20 @@ impl Network {
         }
     }
 
-    /// Ends the server (SIGKILL) and starts it again after `away`.
+    /// Ends the server (SIGKILL) and starts it again after `away`. One that is to forget is ended while
+    /// it confirms a verdict, if it stores one soon.
     pub(crate) fn kill_server(&self, away: Duration, forgets: bool) {
         let now = self.now();
         let mut state = self.state();
         if !state.is_up {
             return;
         }
-        state.is_up = false;
-        for client in 0..state.clients.len() {
-            state.hang_up(now, client);
+        if forgets {
+            state.doom = Some(away);
+            state.push(now + DOOM, Event::Doom);
+        } else {
+            state.kill(now, away, false);
         }
-        // What reached it and was not read is gone with it.
-        state.queue.retain(|_, event| !matches!(event, Event::Up { .. }));
-        let back = now + u64::try_from(away.as_nanos()).unwrap();
-        state.push(back, Event::ServerUp { forgets });
         drop(state);
         self.0.sooner.notify_one();
     }

@@ -10,7 +10,7 @@ mod ledger;
 mod streams;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::{AttemptKey, End, Outcome, RunId, Told};
@@ -100,6 +100,12 @@ struct Seen {
     /// Offers by task and attempt, with the sequence of each.
     offers: BTreeMap<(u32, u32), Vec<u64>>,
     verdicts: BTreeMap<(u32, u32), Said>,
+    /// Those of them that a killed server lost, and that were not stored again: somebody may have been
+    /// told of them, and what was done since rests on it.
+    lost: BTreeSet<(u32, u32)>,
+    /// Whether one that was lost was stored again with other words: then what was offered before rests
+    /// on a verdict that never was.
+    is_shaken: bool,
     /// Verdicts that came second, and were refused for it.
     refused: BTreeMap<(u32, u32), Vec<Said>>,
     /// How often a worker noted that it begins an attempt again.
@@ -179,6 +185,25 @@ pub(crate) fn step(now: u64, message: &Message) {
 /// The server was started again without what it knew of its leases.
 pub(crate) fn forget() {
     with(|oracle| oracle.forgot.push(oracle.now));
+}
+
+/// The server lost what was said of runs after `last`: verdicts at these subjects.
+pub(crate) fn lose(last: u64, subjects: &[String]) {
+    with(|oracle| {
+        oracle.seen.insert("RUN", last);
+        for subject in subjects {
+            let words: Vec<&str> = subject.split('.').collect();
+            let ["run", run, "res", _, task, attempt] = *words.as_slice() else { continue };
+            let (Ok(run), Ok(task), Ok(attempt)) = (run.parse(), task.parse(), attempt.parse())
+            else {
+                continue;
+            };
+            let seen: &mut Seen = oracle.runs.entry(run).or_default();
+            if seen.verdicts.contains_key(&(task, attempt)) {
+                seen.lost.insert((task, attempt));
+            }
+        }
+    });
 }
 
 /// A message that another holds by now was handed back by who had lost it.

@@ -60,6 +60,8 @@ pub(crate) const ALL: &[&str] = &[
     "a job panicked",
     "a run was submitted while the server was down",
     "a server forgot what it had handed out",
+    "a server lost verdicts that it had not confirmed",
+    "a verdict that was lost is stored again",
     "a seat was claimed anew by its holder",
     "a seat was handed out that another had claimed",
     "a seat was taken after a start, and nobody had claimed it",

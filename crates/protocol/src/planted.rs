@@ -26,11 +26,12 @@ pub enum Bug {
     AttemptUntold,
     DoubtStandsStill,
     SeatTakenOnTrust,
+    ToldTakenAsKept,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::OfferUnfenced,
         Self::UnknownVerdictTakenAsStored,
         Self::UnknownOffersTakenAsMade,
@@ -50,6 +51,7 @@ impl Bug {
         Self::AttemptUntold,
         Self::DoubtStandsStill,
         Self::SeatTakenOnTrust,
+        Self::ToldTakenAsKept,
     ];
 }
 

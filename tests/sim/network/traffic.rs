@@ -1,6 +1,10 @@
 //! What happens to messages on their way, and at the server.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use async_nats::{HeaderMap, StatusCode};
+use serde_json::Value;
 
 use super::{Client, Event, MS, Say, State};
 use crate::jetstream::{Message, Sent, is_for};
@@ -80,6 +84,11 @@ impl State {
                 }
             }
             Event::Reconnect { client, connection } => self.reconnect(now, client, connection),
+            Event::Doom => {
+                if let Some(away) = self.doom.take().filter(|_| self.is_up) {
+                    self.kill(now, away, true);
+                }
+            }
             Event::ServerUp { forgets } => {
                 self.starts += 1;
                 self.is_up = true;
@@ -97,6 +106,44 @@ impl State {
                     self.push(back, Event::Reconnect { client, connection });
                 }
             }
+        }
+    }
+
+    /// Ends the server; it is there again after `away`.
+    pub(super) fn kill(&mut self, now: u64, away: Duration, forgets: bool) {
+        self.is_up = false;
+        if forgets {
+            self.lose_unconfirmed();
+        }
+        for client in 0..self.clients.len() {
+            self.hang_up(now, client);
+        }
+        // What reached it and was not read is gone with it.
+        self.queue.retain(|_, event| !matches!(event, Event::Up { .. }));
+        let back = now + u64::try_from(away.as_nanos()).unwrap();
+        self.push(back, Event::ServerUp { forgets });
+    }
+
+    /// The server that is killed loses the verdicts that it stored last and had not confirmed yet; it
+    /// may have repeated them (seen in 2.15.1, crates/bus/tests/restarts.rs).
+    pub(super) fn lose_unconfirmed(&mut self) {
+        let under_way = self.queue.values().filter_map(|event| match event {
+            Event::Down { message, .. } => confirmed(message),
+            _ => None,
+        });
+        let unconfirmed: BTreeSet<u64> = under_way.collect();
+        let last = self.server.last_sequence("RUN");
+        let tail = self.server.since("RUN", 1).rev().zip((1..=last).rev());
+        let tail = tail.take_while(|((sequence, stored), place)| {
+            let is_verdict = stored.subject.split('.').nth(2) == Some("res");
+            sequence == place && is_verdict && unconfirmed.contains(sequence)
+        });
+        let lost: Vec<String> = tail.map(|((_, stored), _)| stored.subject.clone()).collect();
+        if !lost.is_empty() {
+            let last = last - lost.len() as u64;
+            self.server.lose_tail("RUN", last);
+            oracle::lose(last, &lost);
+            rare::reach("a server lost verdicts that it had not confirmed");
         }
     }
 
@@ -156,6 +203,11 @@ impl State {
         notice::after(&message, &sent);
         oracle::look(now, &self.server);
         self.dispatch(now, sent);
+        if self.doom.is_some() && message.subject.split('.').nth(2) == Some("res") {
+            // Some of those who are told of it have heard by then.
+            let soon = now + self.lot.within(0, self.pace.most_us) * 1000;
+            self.push(soon, Event::Doom);
+        }
         if let Some(reply) = reply
             && heard == 0
             && !served
@@ -208,6 +260,12 @@ impl State {
         client.down_free = arrives;
         arrives
     }
+}
+
+/// The message of `RUN` that the server confirms with this one, if it does; not of a batch.
+fn confirmed(message: &Message) -> Option<u64> {
+    let said: Value = serde_json::from_slice(&message.payload).ok()?;
+    (said["stream"] == "RUN" && said["count"].is_null()).then(|| said["seq"].as_u64())?
 }
 
 /// Whether anybody subscribes to what is sent to `subject`.

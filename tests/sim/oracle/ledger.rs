@@ -131,7 +131,7 @@ impl Oracle {
     /// A task that `task` needs and that has not completed.
     pub(super) fn missing(&self, run: RunId, task: u32) -> Option<usize> {
         let needs = &self.run_plan(run)?.tasks.get(task as usize)?.needs;
-        let seen = self.runs.get(&run)?;
+        let seen = self.runs.get(&run).filter(|seen| !seen.is_shaken)?;
         let completed = |task: usize| {
             let task = u32::try_from(task).unwrap();
             let all = seen.verdicts.range((task, 0)..=(task, u32::MAX));

@@ -168,6 +168,9 @@ impl Oracle {
     /// Whether an offer of this attempt may be made now.
     fn check_attempt(&mut self, key: &AttemptKey) {
         let (task, attempt) = (key.task.0, key.attempt.get());
+        if self.runs.get(&key.run).is_some_and(|seen| seen.is_shaken) {
+            return;
+        }
         if let Some(missing) = self.missing(key.run, task) {
             let text = format!("task {task} is offered, task {missing} has not completed");
             let believed = self.runs.get(&key.run).is_some_and(|seen| {
@@ -223,7 +226,11 @@ impl Oracle {
             rare::reach("a verdict came after the end of its run");
             return;
         }
-        if seen.verdicts.insert(place, said).is_some() {
+        let before = seen.verdicts.insert(place, said.clone());
+        if seen.lost.remove(&place) {
+            rare::reach("a verdict that was lost is stored again");
+            seen.is_shaken |= before != Some(said);
+        } else if before.is_some() {
             return self.refuse(1, format!("{} is stored twice", stored.subject));
         }
         let has_run =
@@ -258,6 +265,10 @@ impl Oracle {
         };
         self.check_end(run, &end);
         let seen = self.runs.entry(run).or_default();
+        // What was lost and not stored again is no verdict, whoever was told of it.
+        for place in std::mem::take(&mut seen.lost) {
+            seen.verdicts.remove(&place);
+        }
         if seen.owners.is_empty() {
             return self.refuse(12, format!("run {run} ends and was never taken"));
         }
