@@ -169,20 +169,19 @@ impl NatsFollow {
             });
             return Some(Heard::Cancelled(asked));
         }
-        let (queue, key) = self.decided(rest.strip_prefix("res.")?)?;
+        let (queue, key) = self.decided(rest.strip_prefix("res.")?, &found.subject)?;
         Some(Heard::Verdict { queue, verdict: Box::new(verdict_in(found, key)) })
     }
 
-    /// The queue and attempt that `<queue>.<task>.<attempt>` names, if it is how we write it.
-    fn decided(&self, place: &str) -> Option<(String, AttemptKey)> {
+    /// The queue and attempt that `<queue>.<task>.<attempt>` names, if `said_at`, which ends so, is how
+    /// we write it: `+5` and `05` are not task 5.
+    fn decided(&self, place: &str, said_at: &str) -> Option<(String, AttemptKey)> {
         let mut words = place.split('.');
         let queue = words.next().filter(|queue| subject::is_queue(queue))?;
         let task = alt::TaskIndex(words.next()?.parse().ok()?);
         let attempt = Attempt::new(words.next()?.parse().ok()?)?;
         let key = AttemptKey { run: self.run, task, attempt };
-        // `+5` and `05` are not task 5.
-        let ours = place == format!("{queue}.{}.{attempt}", task.0);
-        ours.then(|| (queue.to_owned(), key))
+        (subject::verdict(&key, queue) == said_at).then(|| (queue.to_owned(), key))
     }
 
     /// What was repeated, in so far as it is the next.
