@@ -103,7 +103,7 @@ struct Seen {
     /// Those of them that a killed server lost, and that were not stored again: somebody may have been
     /// told of them, and what was done since rests on it.
     lost: BTreeSet<(u32, u32)>,
-    /// Whether one that was lost was stored again with other words: then what was offered before rests
+    /// Whether one that was lost was stored again with other words: then what was begun before rests
     /// on a verdict that never was.
     is_shaken: bool,
     /// Verdicts that came second, and were refused for it.

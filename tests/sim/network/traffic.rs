@@ -126,7 +126,7 @@ impl State {
 
     /// The server that is killed loses the verdicts that it stored last and had not confirmed yet; it
     /// may have repeated them (seen in 2.15.1, crates/bus/tests/restarts.rs).
-    pub(super) fn lose_unconfirmed(&mut self) {
+    fn lose_unconfirmed(&mut self) {
         let under_way = self.queue.values().filter_map(|event| match event {
             Event::Down { message, .. } => confirmed(message),
             _ => None,

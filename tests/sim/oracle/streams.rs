@@ -168,9 +168,6 @@ impl Oracle {
     /// Whether an offer of this attempt may be made now.
     fn check_attempt(&mut self, key: &AttemptKey) {
         let (task, attempt) = (key.task.0, key.attempt.get());
-        if self.runs.get(&key.run).is_some_and(|seen| seen.is_shaken) {
-            return;
-        }
         if let Some(missing) = self.missing(key.run, task) {
             let text = format!("task {task} is offered, task {missing} has not completed");
             let believed = self.runs.get(&key.run).is_some_and(|seen| {
