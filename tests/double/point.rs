@@ -38,6 +38,7 @@ pub(crate) const ROAD: &[&str] = &[
 pub(crate) const ASKING: &[&str] = &[
     "Bus.now",
     "Bus.is_submitted",
+    "Bus.outstanding",
     "Bus.verdicts",
     "Bus.follow",
     "Bus.stops",

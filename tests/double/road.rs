@@ -59,6 +59,10 @@ impl<B: Bus> Bus for Road<B> {
         at("Bus.dispatch", self.0.dispatch(epoch, offers)).await
     }
 
+    async fn outstanding(&self, run: RunId) -> Result<Vec<Offer>, Error> {
+        self.0.outstanding(run).await
+    }
+
     async fn stop(&self, queue: &str, key: AttemptKey) -> Result<(), Error> {
         at("Bus.stop", self.0.stop(queue, key)).await
     }
@@ -198,8 +202,8 @@ impl<C: Claim> Claim for Road<C> {
         self.0.seat_wait()
     }
 
-    async fn is_decided(&self) -> Result<bool, Error> {
-        self.0.is_decided().await
+    async fn is_decided(&self, key: AttemptKey) -> Result<bool, Error> {
+        self.0.is_decided(key).await
     }
 
     async fn lost(&self) -> Result<u32, Error> {

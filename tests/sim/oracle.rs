@@ -55,7 +55,7 @@ pub(crate) const INVARIANTS: [&str; 25] = [
     "a LAST says what the stored verdicts say",
     "an offer carries the epoch of the owner of that moment",
     "no more attempts of a limited job run than its limit",
-    "a run has no more offers of one owner than its window",
+    "a run has no more offers than its window",
     "an end names an object that is there, byte for byte",
     "a coordinator that came after a cancellation offers nothing",
     "a verdict that was refused changes nothing",
@@ -99,6 +99,8 @@ struct Seen {
     owners: Vec<u64>,
     /// Offers by task and attempt, with the sequence of each.
     offers: BTreeMap<(u32, u32), Vec<u64>>,
+    /// Attempts that went along with an offer, the latest of each.
+    carried: BTreeMap<(u32, u32), (u32, u32)>,
     verdicts: BTreeMap<(u32, u32), Said>,
     /// Those of them that a killed server lost, and that were not stored again: somebody may have been
     /// told of them, and what was done since rests on it.

@@ -55,6 +55,8 @@ pub(crate) const ALL: &[&str] = &[
     "a limit was reached",
     "a seat was handed out again",
     "a worker handed back what it ran",
+    "a worker went on with what its offer carried",
+    "what a worker went on with was begun again by another",
     "a task was cancelled for another's failure",
     "a task failed, its retries used up",
     "a job panicked",

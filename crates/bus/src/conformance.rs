@@ -42,6 +42,7 @@ pub async fn exercise<B: Bus, F: AsyncFn() -> B>(make: F) {
     deaths_are_counted_and_hand_backs_are_not(&make().await).await;
     a_heartbeat_keeps_a_claim(&make().await).await;
     a_released_offer_returns_at_once(&make().await).await;
+    offers_are_outstanding_until_they_are_acked(&make().await).await;
     the_first_verdict_stands(&make().await).await;
     a_follower_hears_all_in_order(&make().await).await;
     a_stop_reaches_listeners_and_the_queue(&make().await).await;
@@ -90,6 +91,7 @@ fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -
         persona: None,
         perturbation: None,
         again: false,
+        then: Vec::new(),
     }
 }
 
@@ -266,9 +268,9 @@ async fn deaths_are_counted_and_hand_backs_are_not<B: Bus>(bus: &B) {
     tokio::time::sleep(lease + QUIET).await;
     let claim = soon("claim after the death of one who never began", bus.claim(&queues)).await;
     assert_eq!(soon("lost", claim.lost()).await, 3);
-    assert!(!soon("decided", claim.is_decided()).await);
+    assert!(!soon("decided", claim.is_decided(claim.offer().key())).await);
     soon("record", bus.record("q", verdict(claim.offer().key(), 0))).await;
-    assert!(soon("decided", claim.is_decided()).await, "there is a verdict");
+    assert!(soon("decided", claim.is_decided(claim.offer().key())).await, "there is a verdict");
     soon("ack", claim.ack()).await;
 }
 
@@ -295,6 +297,21 @@ async fn a_released_offer_returns_at_once<B: Bus>(bus: &B) {
     let again = soon("claim again", bus.claim(&queues)).await;
     assert_eq!(again.offer().task, TaskIndex(0));
     assert_eq!(again.offer().parameters.as_ref().map(Json::text), Some("{\"big\":1e400}"));
+}
+
+async fn offers_are_outstanding_until_they_are_acked<B: Bus>(bus: &B) {
+    let (run, epoch) = begin(bus, "q", None).await;
+    assert_eq!(soon("outstanding", bus.outstanding(run)).await, []);
+    let offers = [0, 1].map(|task| offer(run, task, epoch, "q", Priority::Medium));
+    soon("dispatch", bus.dispatch(epoch, &offers)).await;
+    let claim = soon("claim", bus.claim(&["q".to_owned()])).await;
+    let mut there = soon("outstanding under lease", bus.outstanding(run)).await;
+    there.sort_unstable_by_key(|offer| offer.task);
+    assert_eq!(there, offers);
+    let other = 1 - claim.offer().task.get();
+    soon("ack", claim.ack()).await;
+    let there = soon("outstanding after an ack", bus.outstanding(run)).await;
+    assert_eq!(there, [offers[other].clone()]);
 }
 
 async fn the_first_verdict_stands<B: Bus>(bus: &B) {

@@ -135,9 +135,10 @@ pub trait Claim: Send + Sync + 'static {
     /// How long, while the offer waited, this process had a free slot and no seat for it: at least so
     /// much of its wait was for a limit. 0 for an offer that was handed out before.
     fn seat_wait(&self) -> Duration;
-    /// Whether nobody needs the attempt any more: it has a verdict, or its run has ended.
-    fn is_decided(&self) -> impl Future<Output = Result<bool, Error>> + Send;
-    /// How many workers began this attempt and were never heard of again. The first one who was
+    /// Whether nobody needs an attempt any more, that of the offer or one that goes along with it: it has
+    /// a verdict, or its run has ended.
+    fn is_decided(&self, key: AttemptKey) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// How many workers began what the claim is at and were never heard of again. The first one who was
     /// given the offer is taken to have begun; the others said so by [`Claim::begin_again`].
     fn lost(&self) -> impl Future<Output = Result<u32, Error>> + Send;
     /// Says that a redelivered attempt begins here; to be called right before it does, and not
@@ -249,6 +250,9 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
         epoch: Epoch,
         offers: &[Offer],
     ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The offers of a run that nobody has acked, in any order: what a new owner finds under way.
+    fn outstanding(&self, run: RunId) -> impl Future<Output = Result<Vec<Offer>, Error>> + Send;
 
     /// Asks whoever runs the attempt to stop, and takes it off its queue if nobody does.
     fn stop(&self, queue: &str, key: AttemptKey) -> impl Future<Output = Result<(), Error>> + Send;

@@ -232,6 +232,11 @@ impl Bus for LocalBus {
         Ok(())
     }
 
+    async fn outstanding(&self, run: RunId) -> Result<Vec<Offer>, Error> {
+        let offers = self.shared.state().queues.of_run(run);
+        offers.iter().map(|bytes| codec::decode(bytes).map_err(Error::from)).collect()
+    }
+
     async fn stop(&self, _queue: &str, key: AttemptKey) -> Result<(), Error> {
         self.shared.state().queues.withdraw(key);
         // Nobody listening is no fault: then nobody runs it either.

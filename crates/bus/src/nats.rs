@@ -199,6 +199,10 @@ impl Bus for NatsBus {
         self.store_offers(epoch, offers).await
     }
 
+    async fn outstanding(&self, run: RunId) -> Result<Vec<Offer>, Error> {
+        self.outstanding_offers(run).await
+    }
+
     async fn stop(&self, queue: &str, key: AttemptKey) -> Result<(), Error> {
         self.withdraw_offer(queue, key).await
     }

@@ -54,6 +54,7 @@ async fn limited(settings: &Settings, seats: u32, offers: u32) -> NatsBus {
         persona: None,
         perturbation: None,
         again: false,
+        then: Vec::new(),
     };
     first.dispatch(epoch, &(0..offers).map(offer).collect::<Vec<_>>()).await.unwrap();
     first

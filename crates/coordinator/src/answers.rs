@@ -57,9 +57,9 @@ impl Desk<'_> {
             TaskState::Waiting { unfinished } => (None, Standing::Waiting { missing: unfinished }),
             TaskState::Ready { attempt } => (Some(attempt), Standing::Ready),
             TaskState::Backoff { attempt, until } => (Some(attempt), Standing::Backoff { until }),
-            TaskState::Offered { attempt } | TaskState::Running { attempt, .. } => {
-                (Some(attempt), self.under_way(task, attempt))
-            }
+            TaskState::Carried { attempt }
+            | TaskState::Offered { attempt }
+            | TaskState::Running { attempt, .. } => (Some(attempt), self.under_way(task, attempt)),
             TaskState::Completed { attempt, at } => (Some(attempt), Standing::Completed { at }),
             TaskState::Failed { attempt, at } => (Some(attempt), Standing::Failed { at }),
             TaskState::TimedOut { attempt, at } => (Some(attempt), Standing::Timeout { at }),
@@ -95,6 +95,11 @@ impl Desk<'_> {
                 let size = self.engine.plan().window();
                 vec![Reason::Window { size, ahead: self.engine.ready_before(task) }]
             }
+            TaskState::Carried { .. } if view.standing == Standing::Offered => {
+                let along = self.engine.carrier(task);
+                let along = along.map(|it| Reason::Along { task: self.id(it).to_owned() });
+                along.into_iter().chain([self.why_offered(task)]).collect()
+            }
             TaskState::Offered { .. } if view.standing == Standing::Offered => {
                 vec![self.why_offered(task)]
             }
@@ -124,7 +129,7 @@ impl Desk<'_> {
             let place: fn(&mut Waiting) -> &mut u32 = match self.engine.state(task) {
                 TaskState::Ready { .. } => |it| &mut it.ready,
                 TaskState::Backoff { .. } => |it| &mut it.backoff,
-                TaskState::Offered { attempt }
+                TaskState::Carried { attempt } | TaskState::Offered { attempt }
                     if !running.contains(&AttemptKey { run, task, attempt }) =>
                 {
                     |it| &mut it.queued

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
 use last::Refusals;
 use protocol::planted::{Bug, is_planted};
-use protocol::{Epoch, Question, RunRecord, Source, Submission, Timestamp};
+use protocol::{Epoch, Offer, Question, RunRecord, Source, Submission, Timestamp};
 use store::Store;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio::try_join;
@@ -140,14 +140,27 @@ async fn conduct_from_the_start<'a, B: Bus>(
 ) -> Result<Conductor<'a, B>, Error> {
     let run = stored.body.run;
     let past = if first { Past::Blank } else { Past::Unknown };
+    // After it is owned, as from then on nobody else adds to them; and before the verdicts are told,
+    // so that one that is acked meanwhile is known by its verdict.
+    let found = if first { Vec::new() } else { desk.bus.outstanding(run).await? };
     let (follow, questions) =
         try_join!(biased; desk.bus.follow(run, past), desk.bus.questions(run))?;
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
     let plan = plan.with_window(desk.settings.window);
     let engine = Run::new(plan, stored.at);
     let kept = Kept::new(Arc::clone(&desk.room));
-    let mut conductor =
-        Conductor { desk, epoch, engine, kept, first, cancelled: None, stale: true, retold: false };
+    let cancelled = None;
+    let mut conductor = Conductor {
+        desk,
+        epoch,
+        engine,
+        kept,
+        first,
+        found,
+        cancelled,
+        stale: true,
+        retold: false,
+    };
     conductor.follow(follow, questions).await?;
     Ok(conductor)
 }
@@ -224,6 +237,8 @@ struct Conductor<'a, B> {
     kept: Kept,
     /// Whether nothing of the run can have been offered before this conductor.
     first: bool,
+    /// Offers of owners before that nobody has acked, until the engine is told.
+    found: Vec<Offer>,
     /// Why the run was cancelled: the first reason stands.
     cancelled: Option<String>,
     /// Whether the record no longer tells how things are.
@@ -282,6 +297,10 @@ impl<B: Bus> Conductor<'_, B> {
         let (at, event) = match news {
             Heard::CaughtUp(at) => {
                 self.retold = !self.first;
+                for Offer { task, attempt, then, .. } in std::mem::take(&mut self.found) {
+                    let then = then.into_iter().map(|next| next.task).collect();
+                    self.engine.handle(at, Event::Offered { task, attempt, then });
+                }
                 (at, Event::Begin)
             }
             Heard::Started(stored) => {
@@ -293,7 +312,7 @@ impl<B: Bus> Conductor<'_, B> {
                 };
                 (stored.at, event)
             }
-            Heard::Verdict { queue, verdict: stored } => {
+            Heard::Verdict { queue, verdict: mut stored } => {
                 self.desk.settings.metrics.hear_verdict();
                 let verdict = &stored.body;
                 if !self.has_on(verdict.task, &queue) {
@@ -306,11 +325,10 @@ impl<B: Bus> Conductor<'_, B> {
                     "verdict heard"
                 );
                 let retryable = verdict.failure.as_ref().is_none_or(|failure| failure.retryable);
-                let event = Event::Verdict {
-                    task: verdict.task,
-                    attempt: verdict.attempt,
-                    verdict: Verdict { outcome: verdict.outcome, retryable },
-                };
+                let (task, attempt, outcome) = (verdict.task, verdict.attempt, verdict.outcome);
+                let then = std::mem::take(&mut stored.body.then);
+                let verdict = Verdict { outcome, retryable, then };
+                let event = Event::Verdict { task, attempt, verdict };
                 let at = stored.at;
                 self.kept.keep(stored);
                 (at, event)
@@ -343,7 +361,7 @@ impl<B: Bus> Conductor<'_, B> {
             debug!(effect = effect.name(), "effect");
             match effect {
                 Effect::Dispatch(it) => {
-                    let offer = dispatch::offer(&self.engine, self.epoch, it);
+                    let offer = dispatch::offer(&self.engine, self.epoch, &it);
                     orders.dispatch(offer).await?;
                 }
                 Effect::Seal(_) if is_planted(Bug::SealForgotten) => {}

@@ -7,7 +7,7 @@ use alt::TaskIndex;
 use bus::Bus;
 use engine::{Dispatch, Run, Seal, TaskState};
 use protocol::planted::{Bug, is_planted};
-use protocol::{Attempt, AttemptKey, Epoch, Failure, Input, Offer, Outcome, Verdict, limits};
+use protocol::{Attempt, AttemptKey, Epoch, Failure, Input, Next, Offer, Outcome, Verdict, limits};
 use tracing::{debug, warn};
 
 use crate::{Desk, Error};
@@ -16,45 +16,64 @@ use crate::{Desk, Error};
 pub(crate) const AGAIN: Duration = Duration::from_millis(250);
 
 /// The offer of an attempt: all that a worker needs to know, and no more.
-pub(crate) fn offer(engine: &Run, epoch: Epoch, dispatch: Dispatch) -> Offer {
+pub(crate) fn offer(engine: &Run, epoch: Epoch, dispatch: &Dispatch) -> Offer {
     let plan = engine.plan();
     let file = plan.alt().file();
-    let task = &file.tasks[dispatch.task.get()];
-    let dependencies = plan.alt().graph().dependencies(dispatch.task);
-    let named = dependencies.iter().chain(&task.references);
-    let inputs = named.filter_map(|&named| input(engine, named)).collect();
+    let then = dispatch.then.iter().map(|&task| next(engine, dispatch, task)).collect();
+    let Next { task, id, job, parameters, timeout_ms, inputs, dependencies } =
+        next(engine, dispatch, dispatch.task);
     Offer {
         run: plan.run(),
-        task: dispatch.task,
+        task,
         attempt: dispatch.attempt,
         epoch,
-        queue: plan.queue(dispatch.task).to_owned(),
-        priority: task.priority,
-        id: task.id.clone(),
-        job: task.job.clone(),
-        parameters: task.parameters.clone(),
-        timeout_ms: task.timeout_seconds.map(|seconds| u64::from(seconds) * 1000),
+        queue: plan.queue(task).to_owned(),
+        priority: file.tasks[task.get()].priority,
+        id,
+        job,
+        parameters,
+        timeout_ms,
         inputs,
-        dependencies: u32::try_from(dependencies.len()).unwrap_or(u32::MAX),
+        dependencies,
         mode: file.mode,
         persona: file.persona.clone(),
         perturbation: dispatch.perturbation,
         again: false,
+        then,
     }
 }
 
-fn input(engine: &Run, task: TaskIndex) -> Option<Input> {
-    let TaskState::Completed { attempt, .. } = engine.state(task) else {
-        debug_assert!(false, "a task is offered after all it needs");
-        return None;
-    };
+/// What an offer says of each task that it is about.
+fn next(engine: &Run, dispatch: &Dispatch, task: TaskIndex) -> Next {
     let plan = engine.plan();
-    Some(Input {
+    let dependencies = plan.alt().graph().dependencies(task);
+    let it = &plan.alt().file().tasks[task.get()];
+    let named = dependencies.iter().chain(&it.references);
+    Next {
+        task,
+        id: it.id.clone(),
+        job: it.job.clone(),
+        parameters: it.parameters.clone(),
+        timeout_ms: it.timeout_seconds.map(|seconds| u64::from(seconds) * 1000),
+        inputs: named.map(|&named| input(engine, dispatch, named)).collect(),
+        dependencies: u32::try_from(dependencies.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Where a task finds the output of another: that has completed, or goes before it in the same offer.
+fn input(engine: &Run, dispatch: &Dispatch, task: TaskIndex) -> Input {
+    let plan = engine.plan();
+    let attempt = match engine.state(task) {
+        TaskState::Completed { attempt, .. } => attempt,
+        _ if task == dispatch.task => dispatch.attempt,
+        _ => Attempt::FIRST,
+    };
+    Input {
         id: plan.alt().file().tasks[task.get()].id.clone(),
         task,
         attempt,
         queue: plan.queue(task).to_owned(),
-    })
+    }
 }
 
 /// The verdict a coordinator stores where a worker cannot or should not, and its queue.
@@ -94,7 +113,7 @@ impl<'a, B: Bus> Orders<'a, B> {
             return Ok(());
         }
         let mut offers = std::mem::take(&mut self.offers);
-        let count = offers.len();
+        let count = offers.iter().map(|offer| 1 + offer.then.len()).sum();
         let mut again = self.again;
         while !offers.is_empty() {
             offers.iter_mut().for_each(|offer| offer.again = again);

@@ -173,6 +173,7 @@ const fn tried(state: TaskState) -> Option<Attempt> {
         TaskState::Waiting { .. }
         | TaskState::Ready { .. }
         | TaskState::Backoff { .. }
+        | TaskState::Carried { .. }
         | TaskState::Offered { .. }
         | TaskState::Running { .. } => None,
     }

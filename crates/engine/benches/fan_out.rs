@@ -34,7 +34,7 @@ fn drive(mut run: Run) -> Run {
             at = Timestamp(at.0 + 1);
             let (task, attempt) = (it.task, it.attempt);
             run.handle(at, Event::Started { task, attempt, timeout_ms: 1_000 });
-            let verdict = Verdict { outcome: Outcome::Ok, retryable: false };
+            let verdict = Verdict { outcome: Outcome::Ok, retryable: false, then: Vec::new() };
             run.handle(at, Event::Verdict { task, attempt, verdict });
         }
     }

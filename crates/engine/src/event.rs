@@ -6,8 +6,18 @@ use protocol::{Attempt, Outcome, Perturbation};
 use crate::Verdict;
 
 /// What happened. The moment comes beside it, from the stream that stored it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// An offer of whoever conducted the run before is there still, acked by nobody. Told after the
+    /// verdicts and before [`Event::Begin`].
+    Offered {
+        /// The task.
+        task: TaskIndex,
+        /// The attempt.
+        attempt: Attempt,
+        /// What goes along with it.
+        then: Vec<TaskIndex>,
+    },
     /// All that was stored has been told; from here on effects are wanted.
     Begin,
     /// A worker says that it runs an attempt. A hint: losing it changes no outcome.
@@ -66,7 +76,7 @@ impl Effect {
 }
 
 /// An attempt to put on its queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
     /// The task.
     pub task: TaskIndex,
@@ -74,6 +84,8 @@ pub struct Dispatch {
     pub attempt: Attempt,
     /// What chaos mode does to it.
     pub perturbation: Option<Perturbation>,
+    /// First attempts that its worker may go on with, in this order.
+    pub then: Vec<TaskIndex>,
 }
 
 /// A verdict that the coordinator stores itself, unless a worker was first.

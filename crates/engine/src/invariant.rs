@@ -1,9 +1,11 @@
 //! What is always true of a run: written once, checked by tests, the simulator and debug builds.
 
+use std::collections::BTreeSet;
+
 use alt::TaskIndex;
 use protocol::Counts;
 
-use crate::run::{count_of, timer_of};
+use crate::task::{count_of, timer_of};
 use crate::{Run, TaskState};
 
 /// Walks the whole state. The text names the first thing that is not as it must be.
@@ -30,11 +32,27 @@ pub fn check(run: &Run) -> Result<(), String> {
     if timers != run.timers().len() {
         return Err(format!("{} timers for {timers} waiting tasks", run.timers().len()));
     }
-    if counts.offered + counts.running > run.plan().window() {
-        return Err(format!("{} offers in a window of {}", counts.offered, run.plan().window()));
+    if run.outstanding() > run.plan().window() {
+        return Err(format!("{} offers in a window of {}", run.outstanding(), run.plan().window()));
     }
+    check_carried(run)?;
     if run.is_finished() && counts.decided() != counts.total() {
         return Err("finished before every task was decided".to_owned());
+    }
+    Ok(())
+}
+
+/// A task that goes along goes along with one that is under way: else nobody would ever do it.
+fn check_carried(run: &Run) -> Result<(), String> {
+    let under_way = run.rides().iter().filter(|(task, _)| {
+        matches!(run.state(**task), TaskState::Offered { .. } | TaskState::Running { .. })
+    });
+    let named: BTreeSet<TaskIndex> = under_way.flat_map(|(_, then)| then).copied().collect();
+    let states = run.states().iter().zip((0..).map(TaskIndex));
+    for (_, task) in states.filter(|(state, _)| matches!(state, TaskState::Carried { .. })) {
+        if !named.contains(&task) {
+            return Err(format!("task {} is carried by nobody", task.0));
+        }
     }
     Ok(())
 }

@@ -10,6 +10,9 @@ use protocol::{Attempt, Catalogue, JobPolicy, RunId, limits};
 use crate::Chaos;
 use crate::retry::{Pause, delay_after};
 
+/// About what one input takes in an offer.
+const INPUT_BYTES: usize = 64;
+
 /// What one task may spend and where it waits.
 #[derive(Debug, Clone, Copy)]
 struct Budget {
@@ -130,6 +133,48 @@ impl Plan {
     #[must_use]
     pub const fn window(&self) -> u32 {
         self.window
+    }
+
+    /// Whether one worker may go on from `task` with `next`: whoever serves its queue serves the
+    /// other's, and nothing that is more or less urgent is held up or put first.
+    pub(crate) fn goes_with(&self, task: TaskIndex, next: TaskIndex) -> bool {
+        let tasks = &self.alt.file().tasks;
+        let queue = |task: TaskIndex| self.budgets[task.get()].queue;
+        queue(task) == queue(next) && tasks[task.get()].priority == tasks[next.get()].priority
+    }
+
+    /// About how many bytes the task adds to an offer that it goes along with.
+    pub(crate) fn weight(&self, task: TaskIndex) -> usize {
+        let it = &self.alt.file().tasks[task.get()];
+        let inputs = self.alt.graph().dependencies(task).len() + it.references.len();
+        it.parameters.as_ref().map_or(0, |text| text.text().len()) + inputs * INPUT_BYTES
+    }
+
+    /// What can be done right after `task`, in this order: each needs nothing but it and those before.
+    /// At most [`limits::THEN`], and none that was looked for too long.
+    pub(crate) fn sequel(&self, task: TaskIndex) -> Vec<TaskIndex> {
+        let graph = self.alt.graph();
+        let (mut row, mut looks, mut bytes) = (vec![task], 0, 0);
+        let mut place = 0;
+        while let Some(&done) = row.get(place) {
+            place += 1;
+            for &next in graph.dependents(done) {
+                looks += 1;
+                if looks > limits::THEN_LOOKS || row.len() > limits::THEN {
+                    return row.split_off(1);
+                }
+                let needs = graph.dependencies(next);
+                let is_next = !row.contains(&next)
+                    && needs.len() <= row.len()
+                    && needs.iter().all(|needed| row.contains(needed))
+                    && self.goes_with(task, next);
+                if is_next && bytes + self.weight(next) <= limits::THEN_BYTES {
+                    bytes += self.weight(next);
+                    row.push(next);
+                }
+            }
+        }
+        row.split_off(1)
     }
 
     /// Where the task stands among ready ones: priority, then critical path, then file order.

@@ -1,5 +1,7 @@
 //! One run: what happened goes in, what to do comes out, and nothing else is done.
 
+mod carry;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, Counts, Outcome, Timestamp, limits};
 
 use crate::plan::Order;
-use crate::task::{Spent, decide};
+use crate::task::{Spent, count_of, decide, timer_of};
 use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict};
 
 /// The state of one execution of an ALT.
@@ -35,6 +37,12 @@ pub struct Run {
     /// Those of `early` whose attempt has come.
     due: Vec<(TaskIndex, Attempt)>,
     counts: Counts,
+    /// Those of `counts.offered` that are carried: they take no place in the window.
+    carried: u32,
+    /// What a worker is to go on with, by the attempt that it is at.
+    rides: BTreeMap<TaskIndex, Vec<TaskIndex>>,
+    /// What the offers are about that were found when the run was taken over; empty once it has begun.
+    found: BTreeSet<TaskIndex>,
     started: Timestamp,
     /// The newest time of what is stored: the only time that decisions are dated with, so that a
     /// coordinator that is told the same later dates them the same.
@@ -49,8 +57,8 @@ const REFILL: u32 = 4;
 /// Where the run as a whole stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Being told what is stored. Offers are made in the mind only, so that what was outstanding
-    /// before is known; when the run was cancelled, that is only remembered.
+    /// Being told what is stored, verdicts first and then the offers that nobody has acked; when the
+    /// run was cancelled, that is only remembered.
     Replaying { cancelled_at: Option<Timestamp> },
     /// Tasks run.
     Running,
@@ -77,6 +85,9 @@ impl Run {
             early: BTreeMap::new(),
             due: Vec::new(),
             counts: Counts { waiting: total, ..Counts::default() },
+            carried: 0,
+            rides: BTreeMap::new(),
+            found: BTreeSet::new(),
             started,
             stored: started,
             clock: started,
@@ -92,7 +103,6 @@ impl Run {
                 run.make_ready(index, Attempt::FIRST);
             }
         }
-        run.dispatch_ready();
         run
     }
 
@@ -105,6 +115,7 @@ impl Run {
         self.clock = self.clock.max(at);
         self.fire_timers();
         match event {
+            Event::Offered { task, attempt, then } => self.offered(task, attempt, &then),
             Event::Begin => self.begin(),
             Event::Started { task, attempt, timeout_ms } => self.started(task, attempt, timeout_ms),
             Event::Verdict { task, attempt, verdict } => self.verdict(task, attempt, verdict),
@@ -139,17 +150,7 @@ impl Run {
             return;
         }
         self.phase = Phase::Running;
-        // Whether these are on their queues already is not known here; twice does no harm.
-        let is_offered =
-            |task: &TaskIndex| matches!(self.tasks[task.get()], TaskState::Offered { .. });
-        let mut offered: Vec<Order> =
-            self.indices().filter(is_offered).map(|task| self.plan.order(task)).collect();
-        offered.sort_unstable();
-        for Order { task, .. } in offered {
-            if let TaskState::Offered { attempt } = self.tasks[task.get()] {
-                self.want_dispatch(task, attempt);
-            }
-        }
+        self.miss_what_is_gone();
     }
 
     fn started(&mut self, task: TaskIndex, attempt: Attempt, timeout_ms: u64) {
@@ -166,6 +167,8 @@ impl Run {
         };
         let deadline = self.clock.after(Duration::from_millis(grace));
         self.set(task, TaskState::Running { attempt, deadline });
+        // Whoever says so goes on with nothing after it.
+        self.go_on(task, &[]);
     }
 
     fn verdict(&mut self, task: TaskIndex, attempt: Attempt, verdict: Verdict) {
@@ -185,10 +188,15 @@ impl Run {
             Outcome::Lost | Outcome::Ok | Outcome::Cancelled => {}
         }
         let (spent, at) = (*spent, self.stored);
-        match decide(verdict, spent, self.plan.retries(task), self.is_cancelling()) {
+        let decision = decide(&verdict, spent, self.plan.retries(task), self.is_cancelling());
+        let then = match decision {
+            Decision::Complete => self.named(task, verdict.then),
+            _ => Vec::new(),
+        };
+        match decision {
             Decision::Complete => {
                 self.set(task, TaskState::Completed { attempt, at });
-                self.release_dependents(task);
+                self.release_dependents(task, &then);
             }
             Decision::RetryLater => {
                 let until = at.after(self.plan.delay_after(task, attempt));
@@ -202,9 +210,11 @@ impl Run {
                 self.end_badly(task, TaskState::Cancelled { cause: None, attempt, at });
             }
         }
+        self.go_on(task, &then);
     }
 
-    fn release_dependents(&mut self, task: TaskIndex) {
+    /// `then` is what the task's worker goes on with: nobody else is to do that.
+    fn release_dependents(&mut self, task: TaskIndex, then: &[TaskIndex]) {
         let alt = self.plan.alt().clone();
         for &dependent in alt.graph().dependents(task) {
             // A dependent that another failure cancelled stays cancelled.
@@ -214,6 +224,9 @@ impl Run {
                 }
                 if unfinished == 1 || (unfinished == 2 && is_planted(Bug::DependentTooEarly)) {
                     self.make_ready(dependent, Attempt::FIRST);
+                    if then.contains(&dependent) {
+                        self.set(dependent, TaskState::Carried { attempt: Attempt::FIRST });
+                    }
                 } else {
                     self.set(dependent, TaskState::Waiting { unfinished: unfinished - 1 });
                 }
@@ -260,7 +273,9 @@ impl Run {
     fn sweep(&mut self, at: Timestamp) {
         for task in self.indices() {
             match self.tasks[task.get()] {
-                TaskState::Offered { attempt } => self.seal(task, attempt, Outcome::Cancelled),
+                TaskState::Offered { attempt } | TaskState::Carried { attempt } => {
+                    self.seal(task, attempt, Outcome::Cancelled);
+                }
                 TaskState::Running { attempt, .. } => {
                     let deadline = self.clock.after(Duration::from_millis(limits::STOP_GRACE_MS));
                     self.set(task, TaskState::Running { attempt, deadline });
@@ -310,38 +325,58 @@ impl Run {
         self.set(task, TaskState::Ready { attempt });
         self.ready_at[task.get()] =
             if attempt == Attempt::FIRST { self.stored } else { self.ready_at[task.get()] };
+        self.queue_up(task);
+    }
+
+    /// Gives a task that is ready its place among those that are.
+    fn queue_up(&mut self, task: TaskIndex) {
         self.ready.push(Reverse(self.plan.order(task)));
     }
 
     fn dispatch_ready(&mut self) {
-        if !matches!(self.phase, Phase::Running | Phase::Replaying { cancelled_at: None }) {
+        if self.phase != Phase::Running {
             return;
         }
-        let window = self.plan.window();
-        let free = window.saturating_sub(self.counts.offered + self.counts.running);
         // A full window is refilled in blocks: many offers together cost little more than one.
-        if free < window / REFILL && free < self.counts.ready {
+        let free = self.free();
+        if free < self.plan.window() / REFILL && free < self.counts.ready {
             return;
         }
-        while self.counts.offered + self.counts.running < window {
-            let Some(Reverse(order)) = self.ready.pop() else {
+        while self.free() > 0 {
+            let Some(task) = self.pop_ready() else {
                 return;
             };
-            let task = order.task;
-            // Entries of tasks that a replayed verdict decided meanwhile are stale.
             let TaskState::Ready { attempt } = self.tasks[task.get()] else {
                 continue;
             };
             self.set(task, TaskState::Offered { attempt });
-            self.want_dispatch(task, attempt);
+            let then = self.choose_then(task);
+            self.carry(task, &then);
+            self.want_dispatch(task, attempt, then);
         }
     }
 
-    fn want_dispatch(&mut self, task: TaskIndex, attempt: Attempt) {
+    /// Offers that nobody has answered.
+    pub(crate) const fn outstanding(&self) -> u32 {
+        self.counts.offered + self.counts.running - self.carried
+    }
+
+    /// Places in the window; what an owner before offered may have filled more than there are.
+    fn free(&self) -> u32 {
+        self.plan.window().saturating_sub(self.outstanding())
+    }
+
+    /// The first of the ready tasks.
+    fn pop_ready(&mut self) -> Option<TaskIndex> {
+        let Reverse(order) = self.ready.pop()?;
+        Some(order.task)
+    }
+
+    fn want_dispatch(&mut self, task: TaskIndex, attempt: Attempt, then: Vec<TaskIndex>) {
         let retries = self.plan.retries(task);
         let perturbation =
             self.plan.chaos().and_then(|chaos| chaos.perturbation(task, attempt, retries));
-        self.want(Effect::Dispatch(Dispatch { task, attempt, perturbation }));
+        self.want(Effect::Dispatch(Dispatch { task, attempt, perturbation, then }));
     }
 
     /// What is wanted while the past is being told was done, or will be wanted again.
@@ -367,8 +402,10 @@ impl Run {
             self.timers.remove(&(at, task));
         }
         *count_of(&mut self.counts, state) -= 1;
+        self.carried -= u32::from(matches!(state, TaskState::Carried { .. }));
         *state = next;
         *count_of(&mut self.counts, state) += 1;
+        self.carried += u32::from(matches!(state, TaskState::Carried { .. }));
         if let Some(at) = timer_of(state) {
             self.timers.insert((at, task));
         }
@@ -438,31 +475,12 @@ impl Run {
         &self.tasks
     }
 
+    /// What workers are to go on with, by the attempt that they are at.
+    pub(crate) const fn rides(&self) -> &BTreeMap<TaskIndex, Vec<TaskIndex>> {
+        &self.rides
+    }
+
     pub(crate) const fn timers(&self) -> &BTreeSet<(Timestamp, TaskIndex)> {
         &self.timers
-    }
-}
-
-/// The moment a state waits for.
-pub(crate) const fn timer_of(state: &TaskState) -> Option<Timestamp> {
-    match *state {
-        TaskState::Backoff { until, .. } => Some(until),
-        TaskState::Running { deadline, .. } => Some(deadline),
-        _ => None,
-    }
-}
-
-/// The count a state belongs to.
-pub(crate) const fn count_of<'a>(counts: &'a mut Counts, state: &TaskState) -> &'a mut u32 {
-    match state {
-        TaskState::Waiting { .. } => &mut counts.waiting,
-        TaskState::Ready { .. } => &mut counts.ready,
-        TaskState::Backoff { .. } => &mut counts.backoff,
-        TaskState::Offered { .. } => &mut counts.offered,
-        TaskState::Running { .. } => &mut counts.running,
-        TaskState::Completed { .. } => &mut counts.completed,
-        TaskState::Failed { .. } => &mut counts.failed,
-        TaskState::TimedOut { .. } => &mut counts.timeout,
-        TaskState::Cancelled { .. } => &mut counts.cancelled,
     }
 }

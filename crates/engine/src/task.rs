@@ -2,7 +2,7 @@
 
 use alt::TaskIndex;
 use protocol::planted::{Bug, is_planted};
-use protocol::{Attempt, Outcome, Timestamp};
+use protocol::{Attempt, Counts, Outcome, Timestamp};
 
 /// Where a task stands. Each variant holds exactly what is true then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,11 @@ pub enum TaskState {
         attempt: Attempt,
         /// When it is due.
         until: Timestamp,
+    },
+    /// Behind another attempt in one offer: that one's worker is to go on with it.
+    Carried {
+        /// The attempt.
+        attempt: Attempt,
     },
     /// On its queue, or with a worker that has not said so.
     Offered {
@@ -98,6 +103,7 @@ impl TaskState {
             // Ready and Backoff too: at recovery the verdict is told before the dispatch is known.
             Self::Ready { attempt }
             | Self::Backoff { attempt, .. }
+            | Self::Carried { attempt }
             | Self::Offered { attempt }
             | Self::Running { attempt, .. } => Some(attempt),
             Self::Waiting { .. }
@@ -115,7 +121,11 @@ impl TaskState {
             (Self::Waiting { .. }, Self::Ready { .. } | Self::Cancelled { .. }) => true,
             // One dependency less.
             (Self::Waiting { .. }, Self::Waiting { .. }) => true,
-            (Self::Ready { .. } | Self::Running { .. }, Self::Offered { .. }) => true,
+            (Self::Ready { .. }, Self::Carried { .. }) => true,
+            (
+                Self::Ready { .. } | Self::Carried { .. } | Self::Running { .. },
+                Self::Offered { .. },
+            ) => true,
             (Self::Offered { .. }, Self::Running { .. }) => true,
             // Sealed, or given a shorter deadline: nothing that people would call a change.
             (Self::Offered { .. }, Self::Offered { .. }) => true,
@@ -124,7 +134,10 @@ impl TaskState {
                 open.open_attempt().is_some()
                     && !matches!(
                         end,
-                        Self::Waiting { .. } | Self::Offered { .. } | Self::Running { .. }
+                        Self::Waiting { .. }
+                            | Self::Carried { .. }
+                            | Self::Offered { .. }
+                            | Self::Running { .. }
                     )
             }
         }
@@ -137,6 +150,7 @@ impl TaskState {
             Self::Waiting { .. } => "waiting",
             Self::Ready { .. } => "ready",
             Self::Backoff { .. } => "backoff",
+            Self::Carried { .. } => "carried",
             Self::Offered { .. } => "offered",
             Self::Running { .. } => "running",
             Self::Completed { .. } => "completed",
@@ -148,12 +162,14 @@ impl TaskState {
 }
 
 /// What the engine needs of a stored verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// How the attempt ended.
     pub outcome: Outcome,
     /// Whether another attempt could end otherwise.
     pub retryable: bool,
+    /// What its worker goes on with, in this order.
+    pub then: Vec<TaskIndex>,
 }
 
 /// What a verdict leads to.
@@ -181,7 +197,7 @@ pub(crate) struct Spent {
 }
 
 /// The one table: (verdict, budgets, whether the run is being cancelled) to decision.
-pub(crate) fn decide(verdict: Verdict, spent: Spent, retries: u8, cancelling: bool) -> Decision {
+pub(crate) fn decide(verdict: &Verdict, spent: Spent, retries: u8, cancelling: bool) -> Decision {
     let retries = u16::from(retries) + u16::from(is_planted(Bug::RetryOnceTooOften));
     let may_retry = !cancelling && spent.failures <= retries;
     match verdict.outcome {
@@ -199,6 +215,31 @@ pub(crate) fn decide(verdict: Verdict, spent: Spent, retries: u8, cancelling: bo
     }
 }
 
+/// The moment a state waits for.
+pub(crate) const fn timer_of(state: &TaskState) -> Option<Timestamp> {
+    match *state {
+        TaskState::Backoff { until, .. } => Some(until),
+        TaskState::Running { deadline, .. } => Some(deadline),
+        _ => None,
+    }
+}
+
+/// The count a state belongs to.
+pub(crate) const fn count_of<'a>(counts: &'a mut Counts, state: &TaskState) -> &'a mut u32 {
+    match state {
+        TaskState::Waiting { .. } => &mut counts.waiting,
+        TaskState::Ready { .. } => &mut counts.ready,
+        TaskState::Backoff { .. } => &mut counts.backoff,
+        // For people it is with a worker, or waits for one.
+        TaskState::Carried { .. } | TaskState::Offered { .. } => &mut counts.offered,
+        TaskState::Running { .. } => &mut counts.running,
+        TaskState::Completed { .. } => &mut counts.completed,
+        TaskState::Failed { .. } => &mut counts.failed,
+        TaskState::TimedOut { .. } => &mut counts.timeout,
+        TaskState::Cancelled { .. } => &mut counts.cancelled,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -212,6 +253,7 @@ mod tests {
             ("Waiting", TaskState::Waiting { unfinished: 1 }),
             ("Ready", TaskState::Ready { attempt }),
             ("Backoff", TaskState::Backoff { attempt, until: at }),
+            ("Carried", TaskState::Carried { attempt }),
             ("Offered", TaskState::Offered { attempt }),
             ("Running", TaskState::Running { attempt, deadline: at }),
             ("Completed", TaskState::Completed { attempt, at }),
@@ -223,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_diagram_shows_every_change_that_the_code_allows_and_no_other() {
-        const OPEN: &[&str] = &["Ready", "Backoff", "Offered", "Running"];
+        const OPEN: &[&str] = &["Ready", "Backoff", "Carried", "Offered", "Running"];
         let map = include_str!("../../README.md");
         let mut drawn = BTreeSet::new();
         for line in map.lines().filter(|line| line.contains(" --> ")) {

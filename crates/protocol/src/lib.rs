@@ -28,7 +28,7 @@ pub use job_record::{
 pub use job_stats::{JobStats, SLOT_MS, SLOTS, Slot, Tally};
 pub use media::media_type;
 pub use message::{
-    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Insights, Offer, Perturbation,
+    AttemptKey, Cancellation, Counts, End, Heartbeat, Input, Insights, Next, Offer, Perturbation,
     Quarantined, Reuse, RunRecord, RunStatus, RunningAttempt, Source, Started, Stored, Submission,
     Told,
 };

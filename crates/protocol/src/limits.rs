@@ -4,6 +4,16 @@
 pub const WINDOW: u32 = 1024;
 /// Offers in one atomic batch: the server's limit (nats-server 2.15, ADR-50).
 pub const BATCH: usize = 1000;
+/// Tasks that one worker may go on with from one offer: what an offer costs is then shared by so many
+/// that it hardly shows, and what is left when one takes long is soon offered again.
+pub const THEN: usize = 16;
+/// Bytes of their parameters together: an offer stays a small message.
+pub const THEN_BYTES: usize = 16 * 1024;
+/// Dependents that are looked at for them, so that the cost of an offer is bounded.
+pub const THEN_LOOKS: usize = 64;
+/// Milliseconds from its claim after which a worker goes on with nothing more: what takes longer is
+/// better done by several, and people see no more of it. From here on it also says that it runs.
+pub const GOES_ON_MS: u64 = 20;
 /// An ALT file kept inside its submission, bytes; a larger one goes to the store first. Below the
 /// server's default `max_payload` of 1 MiB with room for headers.
 pub const INLINE_ALT_BYTES: usize = 768 * 1024;

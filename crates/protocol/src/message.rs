@@ -166,6 +166,39 @@ pub struct Offer {
     /// It may have been offered before, and even carried out: a worker looks for a verdict first.
     #[serde(default)]
     pub again: bool,
+    /// First attempts of other tasks of this queue and priority that its worker may go on with when
+    /// this one ended well, in this order, under the same lease; each needs nothing but what completed
+    /// before and those before it in this row. At most [`limits::THEN`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Next>,
+}
+
+/// What an offer says of a task that its worker may go on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Next {
+    /// The task.
+    pub task: TaskIndex,
+    /// The author's id of the task.
+    pub id: String,
+    /// The job to run.
+    pub job: String,
+    /// As in [`Offer::parameters`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Json>,
+    /// As in [`Offer::timeout_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// As in [`Offer::inputs`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
+    /// As in [`Offer::dependencies`].
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub dependencies: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Offer {
@@ -173,6 +206,37 @@ impl Offer {
     #[must_use]
     pub const fn key(&self) -> AttemptKey {
         AttemptKey { run: self.run, task: self.task, attempt: self.attempt }
+    }
+
+    /// The attempt of a task that goes with this one.
+    #[must_use]
+    pub const fn key_of(&self, next: TaskIndex) -> AttemptKey {
+        AttemptKey { run: self.run, task: next, attempt: Attempt::FIRST }
+    }
+
+    /// What a worker goes on with, as if it had been offered by itself.
+    #[must_use]
+    pub fn going_on_with(&self, next: &Next) -> Self {
+        let next = next.clone();
+        Self {
+            run: self.run,
+            task: next.task,
+            attempt: Attempt::FIRST,
+            epoch: self.epoch,
+            queue: self.queue.clone(),
+            priority: self.priority,
+            id: next.id,
+            job: next.job,
+            parameters: next.parameters,
+            timeout_ms: next.timeout_ms,
+            inputs: next.inputs,
+            dependencies: next.dependencies,
+            mode: self.mode,
+            persona: self.persona.clone(),
+            perturbation: None,
+            again: false,
+            then: Vec::new(),
+        }
     }
 }
 

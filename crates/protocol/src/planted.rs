@@ -27,11 +27,14 @@ pub enum Bug {
     DoubtStandsStill,
     SeatTakenOnTrust,
     ToldTakenAsKept,
+    RestForgotten,
+    PromiseForgotten,
+    GoesOnTooLate,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::OfferUnfenced,
         Self::UnknownVerdictTakenAsStored,
         Self::UnknownOffersTakenAsMade,
@@ -52,6 +55,9 @@ impl Bug {
         Self::DoubtStandsStill,
         Self::SeatTakenOnTrust,
         Self::ToldTakenAsKept,
+        Self::RestForgotten,
+        Self::PromiseForgotten,
+        Self::GoesOnTooLate,
     ];
 }
 

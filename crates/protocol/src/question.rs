@@ -170,6 +170,12 @@ pub enum Reason {
         /// How many ready tasks go before this one.
         ahead: u32,
     },
+    /// It goes along with the offer of another task: whoever is given that one goes on with it, and it
+    /// is for anybody once that one takes long.
+    Along {
+        /// That task's id.
+        task: String,
+    },
     /// No worker that was heard of lately takes offers from its queue.
     NoWorker {
         /// The queue.

@@ -126,6 +126,10 @@ pub struct Verdict {
     /// The earlier run that this was taken over from: nothing was executed for it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<RunId>,
+    /// What its worker goes on with, in this order: nobody else is to be offered these until a verdict
+    /// says otherwise. Each verdict on the way names what is left; the one without ends it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<TaskIndex>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -152,6 +156,7 @@ impl Verdict {
             seat_wait_ms: 0,
             log: Vec::new(),
             reused_from: None,
+            then: Vec::new(),
         }
     }
 

@@ -11,9 +11,9 @@ use proptest::sample::{Index, select};
 use protocol::codec::{Error, VERSION, decode, encode};
 use protocol::{
     ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, End, Epoch,
-    Failure, Heartbeat, Input, Insights, JobPolicy, MissingFile, Offer, Outcome, Perturbation,
-    Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Schedule, Source, Started, Submission,
-    Timestamp, Told, Verdict, WorkerId,
+    Failure, Heartbeat, Input, Insights, JobPolicy, MissingFile, Next, Offer, Outcome,
+    Perturbation, Reuse, RunId, RunRecord, RunStatus, RunningAttempt, Schedule, Source, Started,
+    Submission, Timestamp, Told, Verdict, WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -119,11 +119,11 @@ fn offer() -> impl Strategy<Value = Offer> {
     ];
     let who = (key(), any::<u64>().prop_map(Epoch), text(), priority(), text(), text());
     let what = (of(json()), of(any::<u64>()), vec(input(), 0..4), any::<u32>());
-    let how = (mode(), of(text()), of(perturbation), any::<bool>());
+    let how = (mode(), of(text()), of(perturbation), any::<bool>(), vec(next(), 0..3));
     (who, what, how).prop_map(|(who, what, how)| {
         let (key, epoch, queue, priority, id, job) = who;
         let (parameters, timeout_ms, inputs, dependencies) = what;
-        let (mode, persona, perturbation, again) = how;
+        let (mode, persona, perturbation, again, then) = how;
         Offer {
             run: key.run,
             task: key.task,
@@ -141,7 +141,16 @@ fn offer() -> impl Strategy<Value = Offer> {
             persona,
             perturbation,
             again,
+            then,
         }
+    })
+}
+
+fn next() -> impl Strategy<Value = Next> {
+    let what = (of(json()), of(any::<u64>()), vec(input(), 0..4), any::<u32>());
+    (task(), text(), text(), what).prop_map(|(task, id, job, what)| {
+        let (parameters, timeout_ms, inputs, dependencies) = what;
+        Next { task, id, job, parameters, timeout_ms, inputs, dependencies }
     })
 }
 
@@ -232,8 +241,9 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     let told = (key(), select(&outcomes[..]), of(failure), of(body), of(worker()), any::<u64>());
     let seat_wait_ms = prop_oneof![Just(0), any::<u64>()];
     let files = (vec(artifact, 0..3), vec(missing, 0..3), of(text()));
-    let left = (files, seat_wait_ms, vec(text(), 0..3), of(run()));
-    (told, left).prop_map(|(told, (files, seat_wait_ms, log, reused_from))| {
+    let then = vec(task(), 0..3);
+    let left = (files, seat_wait_ms, vec(text(), 0..3), of(run()), then);
+    (told, left).prop_map(|(told, (files, seat_wait_ms, log, reused_from, then))| {
         let (artifacts, missing, skipped) = files;
         let (key, outcome, failure, output, worker, run_ms) = told;
         Verdict {
@@ -251,6 +261,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             seat_wait_ms,
             log,
             reused_from,
+            then,
         }
     })
 }

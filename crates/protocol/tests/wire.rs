@@ -8,9 +8,10 @@ use protocol::codec::{decode, encode};
 use protocol::{
     Answer, ArtifactRecord, Attempt, AttemptKey, Body, Cancellation, Catalogue, Counts, DeadLetter,
     Drain, End, Epoch, Failure, Heartbeat, Holder, Input, Insights, JobPolicy, JobRecord, JobStats,
-    Misfire, MissingFile, Offer, Outcome, Perturbation, Question, Reason, Reuse, RunId, RunRecord,
-    RunStatus, RunningAttempt, Schedule, Sequence, Slot, Source, Standing, Started, Submission,
-    Tally, TaskView, TickRun, Timestamp, Told, UnderWay, Verdict, Waiting, Why, WorkerId,
+    Misfire, MissingFile, Next, Offer, Outcome, Perturbation, Question, Reason, Reuse, RunId,
+    RunRecord, RunStatus, RunningAttempt, Schedule, Sequence, Slot, Source, Standing, Started,
+    Submission, Tally, TaskView, TickRun, Timestamp, Told, UnderWay, Verdict, Waiting, Why,
+    WorkerId,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -99,6 +100,7 @@ fn why() -> Why {
         now: Timestamp(1_795_243_590_123),
         reasons: vec![
             Reason::Dependency { task: "a".to_owned(), standing },
+            Reason::Along { task: "a".to_owned() },
             Reason::Limit { queue: "gpu".to_owned(), limit: 1, holders: vec![holder] },
         ],
     }
@@ -140,6 +142,20 @@ fn offer() -> Offer {
         persona: Some("a poet".to_owned()),
         perturbation: Some(Perturbation::DelayMs(1_500)),
         again: true,
+        then: vec![Next {
+            task: TaskIndex(301),
+            id: "tell".to_owned(),
+            job: "echo".to_owned(),
+            parameters: Some(Json::from_text(r#"{"n": 2}"#).unwrap()),
+            timeout_ms: Some(10_000),
+            inputs: vec![Input {
+                id: "count.é".to_owned(),
+                task: TaskIndex(300),
+                attempt: Attempt::FIRST,
+                queue: "gpu".to_owned(),
+            }],
+            dependencies: 1,
+        }],
     }
 }
 
@@ -158,6 +174,7 @@ fn offer_that_says_little() {
         mode: Mode::Normal,
         persona: None,
         perturbation: None,
+        then: Vec::new(),
         ..offer()
     }));
 }
@@ -268,6 +285,7 @@ fn verdict(outcome: Outcome) -> Verdict {
         log: Vec::new(),
         skipped: None,
         reused_from: None,
+        then: Vec::new(),
     }
 }
 
@@ -286,6 +304,7 @@ fn verdict_with_an_output() {
         missing: vec![MissingFile { path: "gone.csv".to_owned(), reason: "not found".to_owned() }],
         seat_wait_ms: 250,
         log: vec!["one".to_owned(), "two".to_owned()],
+        then: vec![TaskIndex(301)],
         ..verdict(Outcome::Ok)
     }));
 }

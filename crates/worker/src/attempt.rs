@@ -1,4 +1,4 @@
-//! One attempt from claim to verdict: run the job, keep the lease, stop when told, report once.
+//! One attempt under the lease of its claim: run the job, keep the lease, stop when told.
 
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
@@ -6,86 +6,35 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bus::{Bus, Claim, Recorded, lease};
+use bus::{Bus, Claim, lease};
 use job::{Context, ContextParts};
 use protocol::planted::{Bug, is_planted};
-use protocol::{Offer, Outcome, Perturbation, Started, Verdict, limits};
+use protocol::{Offer, Perturbation, Started, limits};
 use tokio::time::{Instant, sleep};
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::inputs::Inputs;
 use crate::report::{self, Report};
 use crate::supervise::{clean_up, supervise};
 use crate::{Bench, artifacts};
 
-/// Carries out a claimed offer and acks it once its verdict is stored.
-pub(crate) async fn carry_out<B: Bus>(bench: &Arc<Bench<B>>, claim: B::Claim) {
-    let key = claim.offer().key();
-    debug!(
-        run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
-        job.kind = claim.offer().job, queue = claim.offer().queue,
-        worker.id = %bench.settings.id, delivery = claim.deliveries(), "claimed"
-    );
-    // Another delivery may mean that the first one's worker died after its verdict was stored.
-    let redelivered = claim.deliveries() > 1;
-    let metrics = &bench.settings.metrics;
-    if redelivered {
-        metrics.see_again();
-    }
-    if (redelivered || claim.offer().again) && already_decided(&claim).await {
-        let _ = claim.ack().await;
-        return;
-    }
-    let Some((report, ran, log)) = hold(bench, &claim, redelivered).await else {
-        return;
-    };
-    if matches!(report, Report::Decided) {
-        let _ = claim.ack().await;
-        return;
-    }
-    let outcome = report.outcome();
-    let verdict = Verdict {
-        seat_wait_ms: u64::try_from(claim.seat_wait().as_millis()).unwrap_or(u64::MAX),
-        ..report.into_verdict(claim.offer(), &bench.settings.id, ran, log)
-    };
-    info!(
-        run.id = %key.run, task.id = key.task.0, task.attempt = %key.attempt,
-        job.kind = claim.offer().job, queue = claim.offer().queue,
-        worker.id = %bench.settings.id, outcome = outcome.name(),
-        skipped = verdict.skipped.is_some(), elapsed_ms = verdict.run_ms, "attempt ended"
-    );
-    match report::store(&bench.bus, &claim, verdict).await {
-        Some(Recorded::Refused) => {
-            metrics.be_refused();
-            warn!(run.id = %key.run, task.id = key.task.0, "another verdict was first");
-        }
-        Some(_) => {
-            let job = bench.registry.get(&claim.offer().job);
-            metrics.end(job.map(|job| job.name), outcome, ran);
-        }
-        // Not acked: the offer goes to somebody else, who will look for a verdict first.
-        None => return metrics.lose_lease(),
-    }
-    if claim.offer().perturbation == Some(Perturbation::Duplicate) && outcome == Outcome::Ok {
-        run_again(bench, &claim).await;
-    }
-    let _ = claim.ack().await;
-}
-
-/// The attempt with an entry in the list of what runs, while it runs.
-async fn hold<B: Bus>(
-    bench: &Arc<Bench<B>>,
+/// The attempt with an entry in the list of what runs, while it runs; `None` when its lease ran out.
+///
+/// `offer` is that of the claim, or what the worker goes on with under the same lease.
+pub(crate) async fn hold<B: Bus>(
+    bench: &Bench<B>,
     claim: &B::Claim,
+    offer: &Offer,
     redelivered: bool,
 ) -> Option<(Report, Duration, Vec<String>)> {
-    let key = claim.offer().key();
+    let key = offer.key();
     let _begun = bench.settings.metrics.begin();
-    let stop = bench.running.enter(claim.offer());
+    let stop = bench.running.enter(offer);
     // Pinned where it is made, here and below: to hand on by value what has not begun copies all that
     // it may come to hold.
-    let work = pin!(beside_others(bench, claim, redelivered, &stop));
+    let work = pin!(beside_others(bench, claim, offer, redelivered, &stop));
     let ended = lease::keep(claim.lease(), || claim.extend(), work).await;
     bench.running.leave(key);
     // Past its lease nobody wants to hear of it: whoever has the offer now will report.
@@ -99,6 +48,7 @@ async fn hold<B: Bus>(
 async fn beside_others<B: Bus>(
     bench: &Bench<B>,
     claim: &B::Claim,
+    offer: &Offer,
     redelivered: bool,
     stop: &CancellationToken,
 ) -> (Report, Duration, Vec<String>) {
@@ -111,19 +61,19 @@ async fn beside_others<B: Bus>(
     let company = &bench.company;
     let turn = async {
         if alone {
-            warn!(run.id = %claim.offer().run, task.id = claim.offer().task.0, lost, "runs alone");
+            warn!(run.id = %offer.run, task.id = offer.task.0, lost, "runs alone");
             Either::Left(company.write().await)
         } else {
             Either::Right(company.read().await)
         }
     };
-    let Some(_turn) = while_wanted(claim, turn).await else {
+    let Some(_turn) = while_wanted(claim, offer, turn).await else {
         return not_at_all(Report::Decided);
     };
-    if redelivered && !is_repeatable(bench, claim.offer()) {
+    if redelivered && !is_repeatable(bench, &offer.job) {
         // Whoever ran it may live and be about to report: its server forgot the lease, or the lease
         // is just over. It has as long as a lease lasts.
-        return match while_wanted(claim, sleep(claim.lease().length)).await {
+        return match while_wanted(claim, offer, sleep(claim.lease().length)).await {
             Some(()) => not_at_all(Report::NotRepeated),
             None => not_at_all(Report::Decided),
         };
@@ -132,23 +82,27 @@ async fn beside_others<B: Bus>(
     if redelivered {
         insist(|| claim.begin_again()).await;
     }
-    timed(bench, claim.offer(), stop).await
+    timed(bench, offer, stop).await
 }
 
-/// Whether the offer's job may be begun again, though it may have been carried out in part.
-fn is_repeatable<B>(bench: &Bench<B>, offer: &Offer) -> bool {
-    bench.registry.get(&offer.job).is_none_or(|job| job.options.idempotent)
+/// Whether a job may be begun again, though it may have been carried out in part.
+pub(crate) fn is_repeatable<B>(bench: &Bench<B>, job: &str) -> bool {
+    bench.registry.get(job).is_none_or(|job| job.options.idempotent)
 }
 
 /// Waits for its turn, which others that run alone may put off for long; `None` when somebody else
 /// decided the attempt meanwhile. A server that forgot a lease gives the same to two who live.
-async fn while_wanted<C: Claim, T>(claim: &C, turn: impl Future<Output = T>) -> Option<T> {
+async fn while_wanted<C: Claim, T>(
+    claim: &C,
+    offer: &Offer,
+    turn: impl Future<Output = T>,
+) -> Option<T> {
     tokio::pin!(turn);
     loop {
         tokio::select! {
             biased;
             turn = &mut turn => return Some(turn),
-            () = sleep(LOOK_AGAIN) => if already_decided(claim).await {
+            () = sleep(LOOK_AGAIN) => if already_decided(claim, offer).await {
                 return None;
             },
         }
@@ -176,7 +130,7 @@ async fn timed<B: Bus>(
 
 /// Asks until there is an answer, for as long as the lease: an attempt that costs workers must not
 /// begin uncounted.
-async fn insist<T, F>(mut ask: impl FnMut() -> F) -> T
+pub(crate) async fn insist<T, F>(mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, bus::Error>>,
 {
@@ -211,8 +165,8 @@ impl Drop for Scratch {
 }
 
 /// Whether it is known that nobody needs the attempt any more.
-async fn already_decided<C: Claim>(claim: &C) -> bool {
-    claim.is_decided().await.unwrap_or(false)
+pub(crate) async fn already_decided<C: Claim>(claim: &C, offer: &Offer) -> bool {
+    claim.is_decided(offer.key()).await.unwrap_or(false)
 }
 
 /// The report of the attempt and what its job said.
@@ -264,8 +218,9 @@ async fn told_if_it_lasts<B: Bus, T>(
     job.await
 }
 
-/// How long an attempt runs before anybody is told: less than people see.
-const WORTH_TELLING: Duration = Duration::from_millis(20);
+/// How long an attempt runs before anybody is told: less than people see. Whoever hears of it takes
+/// what its worker was to go on with for free, so nothing is gone on with that late.
+const WORTH_TELLING: Duration = Duration::from_millis(limits::GOES_ON_MS);
 
 /// The job with its inputs.
 async fn run_job<B: Bus>(
@@ -331,14 +286,4 @@ fn context<B: Bus>(
         mode: offer.mode,
         persona: offer.persona.clone(),
     })
-}
-
-/// Chaos mode's redelivery: the job runs once more and its verdict meets the first one.
-async fn run_again<B: Bus>(bench: &Arc<Bench<B>>, claim: &B::Claim) {
-    let offer = claim.offer();
-    if let Some((report, ran, log)) = Box::pin(hold(bench, claim, false)).await {
-        let verdict = report.into_verdict(offer, &bench.settings.id, ran, log);
-        // Refused, by the contract of the road; the conformance suite holds it to that.
-        let _ = bench.bus.record(&offer.queue, verdict).await;
-    }
 }

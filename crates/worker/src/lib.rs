@@ -6,6 +6,7 @@
 mod artifacts;
 mod attempt;
 mod beat;
+mod carry;
 mod inputs;
 mod memory;
 mod metrics;
@@ -171,7 +172,7 @@ async fn fill_slot<B: Bus>(
             claim = bench.bus.claim(&bench.settings.queues) => claim,
         };
         match claim {
-            Ok(claim) => attempt::carry_out(&bench, claim).await,
+            Ok(claim) => carry::carry_out(&bench, claim).await,
             Err(bus::Error::Closed) => return Err(bus::Error::Closed),
             Err(error) => {
                 warn!(error = %error, "nothing could be claimed; trying again");

@@ -121,6 +121,7 @@ mod tests {
             persona: None,
             perturbation: None,
             again: false,
+            then: Vec::new(),
         }
     }
 

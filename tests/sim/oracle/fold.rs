@@ -26,6 +26,11 @@ impl Said {
 }
 
 impl Seen {
+    /// Whether anybody may begin this attempt.
+    pub(super) fn was_offered(&self, place: (u32, u32)) -> bool {
+        self.offers.contains_key(&place) || self.carried.contains_key(&place)
+    }
+
     /// Whether a verdict of this kind was refused there.
     pub(super) fn was_refused(&self, place: (u32, u32), is: impl Fn(&Said) -> bool) -> bool {
         self.refused.get(&place).is_some_and(|all| all.iter().any(is))

@@ -89,7 +89,7 @@ impl Oracle {
         if let Some(missing) = self.missing(key.run, key.task.0) {
             self.refuse(3, format!("{key:?} begins, task {missing} has not completed"));
         }
-        if !self.runs.get(&key.run).is_some_and(|seen| seen.offers.contains_key(&place)) {
+        if !self.runs.get(&key.run).is_some_and(|seen| seen.was_offered(place)) {
             self.refuse(20, format!("{key:?} begins and was never offered"));
         }
         let others = self.executions(key.run, place).iter();
@@ -103,6 +103,10 @@ impl Oracle {
             0 => {}
             1 => rare::reach("an attempt was carried out twice"),
             _ => rare::reach("an attempt was begun a third time"),
+        }
+        let seen = self.runs.entry(key.run).or_default();
+        if seen.carried.contains_key(&place) && seen.executions.contains_key(&place) {
+            rare::reach("what a worker went on with was begun again by another");
         }
         if is_limited {
             self.check_limit(key, limit);

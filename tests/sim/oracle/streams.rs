@@ -139,23 +139,17 @@ impl Oracle {
         let place = (key.task.0, key.attempt.get());
         let seen = self.runs.entry(key.run).or_default();
         seen.offers.entry(place).or_default().push(sequence);
+        seen.carried.extend(offer.then.iter().map(|next| ((next.task.0, 1), place)));
         if seen.end.is_some() {
             self.refuse(6, format!("{} after the end of its run", stored.subject));
         }
         self.check_window(key.run);
     }
 
-    /// Whether a run has too many offers that nobody has answered.
-    ///
-    /// Those of its owner: where a pause ended while a run changed hands, who takes it over may offer
-    /// another task than the one before did, and there are more until both are done.
+    /// Whether a run has too many offers that nobody has answered, whoever made them.
     fn check_window(&mut self, run: RunId) {
         let Some(seen) = self.runs.get(&run) else { return };
-        let since = seen.owners.last().copied().unwrap_or(0);
-        let open = seen.offers.iter().filter(|(place, made)| {
-            made.last().is_some_and(|at| *at > since) && !seen.verdicts.contains_key(place)
-        });
-        let open = open.count();
+        let open = seen.offers.keys().filter(|place| !seen.verdicts.contains_key(place)).count();
         let window = self.plan.window as usize;
         if open == window {
             rare::reach("a window was full");
@@ -226,26 +220,30 @@ impl Oracle {
         let before = seen.verdicts.insert(place, said.clone());
         if seen.lost.remove(&place) {
             rare::reach("a verdict that was lost is stored again");
-            seen.is_shaken |= before != Some(said);
+            seen.is_shaken |= before.as_ref() != Some(&said);
         } else if before.is_some() {
             return self.refuse(1, format!("{} is stored twice", stored.subject));
         }
         let has_run =
             seen.executions.get(&place).is_some_and(|all| all.iter().any(|it| it.is_done()));
-        let was_offered = seen.offers.contains_key(&place);
+        let was_offered = seen.was_offered(place);
+        if !verdict.then.is_empty() {
+            rare::reach("a worker went on with what its offer carried");
+        }
         match verdict.outcome {
             Outcome::Ok if !has_run || !was_offered => {
                 self.refuse(2, format!("{} is ok, and nobody did it", stored.subject));
             }
             Outcome::Timeout if sealed => rare::reach("a coordinator sealed an attempt"),
             Outcome::Timeout => rare::reach("an attempt ran out of time"),
-            Outcome::Lost if verdict.failure.is_some_and(|failure| failure.retryable) => {
-                rare::reach("a worker handed back what it ran");
-            }
+            Outcome::Lost if said.retryable => rare::reach("a worker handed back what it ran"),
             Outcome::Lost => {
                 rare::reach("an attempt that kills workers was given up");
-                // The first beginning leaves no note, each later one does.
-                let notes = self.runs.get(&run).and_then(|seen| seen.notes.get(&place));
+                // The first beginning leaves no note, each later one does, under the offer's name.
+                let notes = self.runs.get(&run).and_then(|seen| {
+                    let offers = seen.carried.get(&place).into_iter().chain([&place]);
+                    offers.filter_map(|offer| seen.notes.get(offer)).max()
+                });
                 let deaths = notes.copied().unwrap_or(0) + 1;
                 if deaths < 3 {
                     self.refuse(21, format!("{} after {deaths} deaths", stored.subject));

@@ -148,12 +148,12 @@ impl Claim for LocalClaim {
         self.seat_wait
     }
 
-    async fn is_decided(&self) -> Result<bool, Error> {
+    async fn is_decided(&self, key: AttemptKey) -> Result<bool, Error> {
         // A run that has ended has no log.
         let Ok(log) = self.shared.log(self.offer.run) else {
             return Ok(true);
         };
-        Ok(log.stored_verdict(self.offer.key())?.is_some())
+        Ok(log.stored_verdict(key)?.is_some())
     }
 
     async fn lost(&self) -> Result<u32, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alt::Priority;
 use bytes::Bytes;
-use protocol::AttemptKey;
+use protocol::{AttemptKey, RunId};
 use tokio::time::Instant;
 
 use crate::starved::Starved;
@@ -114,6 +114,12 @@ impl Queues {
                 queue.look(now);
             }
         }
+    }
+
+    /// The offers of a run, waiting and held.
+    pub(super) fn of_run(&self, run: RunId) -> Vec<Bytes> {
+        let offers = self.offers.iter().filter(|(key, _)| key.run == run);
+        offers.map(|(_, offer)| offer.bytes.clone()).collect()
     }
 
     /// Adds an offer; one that is there already stays as it is.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::Message;
-use protocol::{Offer, Sequence, Timestamp, subject};
+use protocol::{AttemptKey, Offer, Sequence, Timestamp, subject};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -211,9 +211,9 @@ impl Claim for NatsClaim {
         self.seat_wait
     }
 
-    async fn is_decided(&self) -> Result<bool, Error> {
+    async fn is_decided(&self, key: AttemptKey) -> Result<bool, Error> {
         // The end of a run forgets its verdicts.
-        let verdict = subject::verdict(&self.offer.key(), &self.offer.queue);
+        let verdict = subject::verdict(&key, &self.offer.queue);
         let places = [verdict, subject::end(self.offer.run)];
         Ok(!self.held.connection.last_of_each("RUN", &places).await?.is_empty())
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use protocol::planted::{Bug, is_planted};
 use protocol::{AttemptKey, Epoch, Offer, RunId, codec, subject};
 use serde::Deserialize;
@@ -17,6 +18,9 @@ use super::connect::unanswered;
 use super::pace::Way;
 use super::publish::{BATCH_BYTES, Message};
 use crate::{Error, Owned, Past};
+
+/// Offers of an owner before that are read at once.
+const READ_AT_ONCE: usize = 64;
 
 /// How often an owner record is read again before another is left the run.
 const TRIES: u32 = 3;
@@ -172,6 +176,20 @@ impl NatsBus {
         Err(Error::Unknown(format!(
             "offers of run {run} are refused, though none of them is there"
         )))
+    }
+
+    /// A run's offers that nobody has acked.
+    pub(super) async fn outstanding_offers(&self, run: RunId) -> Result<Vec<Offer>, Error> {
+        let mut subjects: Vec<String> = self.outstanding(run).await?.into_iter().collect();
+        subjects.retain(|it| subject::offered(it).is_some());
+        subjects.sort_unstable();
+        // From the leader, as a follower may lag; so each by itself.
+        let reading = subjects.into_iter().map(|it| async move {
+            self.connection.of_leader("TASKS", &json!({ "last_by_subj": it })).await
+        });
+        let found = stream::iter(reading).buffered(READ_AT_ONCE).try_collect::<Vec<_>>().await?;
+        // One that cannot be read is offered once more, which changes nothing.
+        Ok(found.iter().flatten().filter_map(|one| codec::decode(&one.body).ok()).collect())
     }
 
     /// The subjects of a run's offers that nobody has acked.

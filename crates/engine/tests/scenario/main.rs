@@ -17,12 +17,160 @@ fn a_chain_runs_link_by_link() {
         12ms ok b
         20ms ok c
     "), @r"
-    begin         → dispatch a.1
+    begin         → dispatch a.1 then b then c
     5ms started a
-    9ms ok a      → dispatch b.1
+    9ms ok a      → dispatch b.1 then c
     12ms ok b     → dispatch c.1
     20ms ok c     → finish
     = a completed, b completed, c completed
+    ");
+}
+
+#[test]
+fn a_worker_goes_on_with_what_needs_nothing_else_and_nobody_else_is_offered_it() {
+    assert_snapshot!(play("a; b <- a; c <- a; d <- b c; e <- d", "
+        begin
+        5ms ok a then b c d e
+        6ms ok b then c d e
+        7ms ok c then d e
+        8ms ok d then e
+        9ms ok e
+    "), @r"
+    begin                 → dispatch a.1 then b then c then d then e
+    5ms ok a then b c d e
+    6ms ok b then c d e
+    7ms ok c then d e
+    8ms ok d then e
+    9ms ok e              → finish
+    = a completed, b completed, c completed, d completed, e completed
+    ");
+}
+
+#[test]
+fn what_a_worker_does_not_go_on_with_is_for_anybody() {
+    assert_snapshot!(play("a; b <- a; c <- a; d <- b c", "
+        begin
+        5ms ok a then b c d
+        25ms started b
+        40ms ok b
+        50ms ok c
+        60ms ok d
+    "), @r"
+    begin               → dispatch a.1 then b then c then d
+    5ms ok a then b c d
+    25ms started b      → dispatch c.1
+    40ms ok b
+    50ms ok c           → dispatch d.1
+    60ms ok d           → finish
+    = a completed, b completed, c completed, d completed
+    ");
+    assert_snapshot!(play("a; b <- a; c <- a retries 1; d <- b c", "
+        begin
+        5ms ok a then b c d
+        6ms ok b then c d
+        7ms returned c
+        8ms ok c then d
+        9ms ok d
+    "), @r"
+    begin               → dispatch a.1 then b then c then d
+    5ms ok a then b c d
+    6ms ok b then c d
+    7ms returned c      → dispatch c.2
+    8ms ok c then d
+    9ms ok d            → finish
+    = a completed, b completed, c completed, d completed
+    ");
+}
+
+#[test]
+fn what_would_wait_for_the_window_goes_along_and_is_let_go_when_that_takes_long() {
+    assert_snapshot!(play("window 2; a; b; c; d; e; f; g", "
+        begin
+        1ms ok a then b c d
+        20ms started b
+        30ms ok b
+        31ms ok c then d e f
+        32ms ok d then e f
+        33ms ok e then f
+        34ms ok f
+        35ms ok g
+    "), @r"
+    begin                → dispatch a.1 then b then c then d then e then f, dispatch g.1
+    1ms ok a then b c d
+    20ms started b
+    30ms ok b            → dispatch c.1 then d then e then f
+    31ms ok c then d e f
+    32ms ok d then e f
+    33ms ok e then f
+    34ms ok f
+    35ms ok g            → finish
+    = a completed, b completed, c completed, d completed, e completed, f completed, g completed
+    ");
+}
+
+#[test]
+fn whoever_takes_over_knows_what_is_under_way() {
+    assert_snapshot!(play("window 2; a; b; c; d; e", "
+        again a 1 ok
+        offered b then c d
+        5ms begin
+        6ms ok b then c d
+        7ms ok c
+        8ms ok d
+        9ms ok e
+    "), @r"
+    again a 1 ok
+    offered b then c d
+    5ms begin          → dispatch e.1
+    6ms ok b then c d
+    7ms ok c           → dispatch d.1
+    8ms ok d
+    9ms ok e           → finish
+    = a completed, b completed, c completed, d completed, e completed
+    ");
+}
+
+#[test]
+fn whoever_takes_over_offers_what_its_worker_was_to_go_on_with_if_that_is_gone() {
+    assert_snapshot!(play("a; b <- a; c <- b", "
+        1ms ok a then b c
+        offered a then b c
+        5ms begin
+        6ms ok b then c
+    "), @r"
+    1ms ok a then b c
+    offered a then b c
+    5ms begin
+    6ms ok b then c
+    = a completed, b completed, c offered
+    ");
+    assert_snapshot!(play("a; b <- a; c <- b", "
+        1ms ok a then b c
+        5ms begin
+        6ms ok b then c
+    "), @r"
+    1ms ok a then b c
+    5ms begin         → dispatch b.1 then c
+    6ms ok b then c
+    = a completed, b completed, c offered
+    ");
+}
+
+#[test]
+fn what_another_has_decided_is_not_waited_for() {
+    assert_snapshot!(play("a; b <- a; c <- b; d <- c", "
+        begin
+        5ms ok a then b c d
+        6ms again c 1 ok
+        7ms ok b then c d
+        8ms ok d
+    "), @r"
+    begin               → dispatch a.1 then b then c then d
+    5ms ok a then b c d
+    6ms again c 1 ok
+    7ms ok b then c d   → dispatch d.1
+    8ms ok d            → finish
+    = a completed, b completed, c completed, d completed
     ");
 }
 
@@ -62,7 +210,7 @@ fn a_failed_task_cancels_all_that_needed_it_and_nothing_else() {
         20ms ok x
         30ms ok y
     "), @r"
-    begin       → dispatch a.1, dispatch x.1
+    begin       → dispatch a.1 then b then c, dispatch x.1 then y
     10ms fail a
     20ms ok x   → dispatch y.1
     30ms ok y   → finish
@@ -129,7 +277,7 @@ fn cancelling_stops_what_runs_and_forgets_the_rest() {
         11ms cancelled b
         12ms cancelled a
     "), @r"
-    begin            → dispatch a.1, dispatch b.1
+    begin            → dispatch a.1 then c, dispatch b.1
     5ms started a
     10ms cancel      → stop a.1, seal b.1 cancelled, stop b.1
     11ms cancelled b
@@ -146,7 +294,7 @@ fn a_job_that_ends_well_while_it_is_cancelled_has_ended_well() {
         10ms cancel
         12ms ok a
     "), @r"
-    begin         → dispatch a.1
+    begin         → dispatch a.1 then b
     5ms started a
     10ms cancel   → stop a.1
     12ms ok a     → finish
@@ -183,8 +331,8 @@ fn inside_the_window_priority_goes_first_then_the_longest_way_then_the_file() {
         5ms ok low
     "), @r"
     begin        → dispatch now.1
-    1ms ok now   → dispatch long.1
-    2ms ok long  → dispatch short.1
+    1ms ok now   → dispatch long.1 then end
+    2ms ok long  → dispatch short.1 then end
     3ms ok short → dispatch end.1
     4ms ok end   → dispatch low.1
     5ms ok low   → finish
@@ -214,12 +362,14 @@ fn a_cancellation_told_to_another_coordinator_ends_the_same() {
         1ms fail a
         2ms cancel
         3ms ok b
+        offered c
         9ms begin
         10ms cancelled c
     "), @r"
     1ms fail a
     2ms cancel
     3ms ok b
+    offered c
     9ms begin        → seal c.1 cancelled, stop c.1
     10ms cancelled c → finish
     = a cancelled, b completed, c cancelled, d cancelled
@@ -238,9 +388,9 @@ fn late_and_repeated_verdicts_change_nothing() {
         702ms again b 7 ok
         800ms ok b
     "), @r"
-    begin                  → dispatch a.1
+    begin                  → dispatch a.1 then b
     1ms fail a
-    421ms tick             → dispatch a.2
+    421ms tick             → dispatch a.2 then b
     600ms ok a             → dispatch b.1
     700ms again a 1 failed
     701ms again a 2 failed

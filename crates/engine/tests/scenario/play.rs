@@ -10,7 +10,8 @@ use protocol::{Attempt, Catalogue, Outcome, RunId, Timestamp};
 /// Plays `script` on `graph`, checking every invariant after every line.
 ///
 /// The graph: `a; b <- a c retries 2 high; window 1; chaos SEED LEVEL`. A line of the script:
-/// `10ms fail a`; without a time it happens at once; `tick` happens when the engine asked for it.
+/// `10ms fail a`, `ok a then b c`; without a time it happens at once; `tick` happens when the engine
+/// asked for it.
 pub(crate) fn play(graph: &str, script: &str) -> String {
     let mut stage = Stage::new(graph);
     let mut lines = Vec::new();
@@ -66,10 +67,20 @@ impl Stage {
         let verdict = |outcome, retryable| {
             let task = self.task(words[1]);
             let attempt = self.run.state(task).open_attempt().expect("an open attempt");
-            Event::Verdict { task, attempt, verdict: Verdict { outcome, retryable } }
+            let then = words.iter().skip(3).map(|id| self.task(id)).collect();
+            Event::Verdict { task, attempt, verdict: Verdict { outcome, retryable, then } }
         };
         match words[0] {
             "begin" => Event::Begin,
+            "offered" => Event::Offered {
+                task: self.task(words[1]),
+                attempt: self
+                    .run
+                    .state(self.task(words[1]))
+                    .open_attempt()
+                    .unwrap_or(Attempt::FIRST),
+                then: words.iter().skip(3).map(|id| self.task(id)).collect(),
+            },
             "tick" => Event::TimePassed,
             "cancel" => Event::CancelAsked,
             "ok" => verdict(Outcome::Ok, false),
@@ -90,6 +101,7 @@ impl Stage {
                 verdict: Verdict {
                     outcome: if words[3] == "ok" { Outcome::Ok } else { Outcome::Failed },
                     retryable: true,
+                    then: Vec::new(),
                 },
             },
             other => panic!("no such event: {other}"),
@@ -110,7 +122,9 @@ impl Stage {
             told.push(match effect {
                 Effect::Dispatch(it) => {
                     let fate = it.perturbation.map(|fate| format!(" ({fate:?})"));
-                    format!("{word} {}.{}{}", id(it.task), it.attempt, fate.unwrap_or_default())
+                    let then = it.then.iter().map(|then| format!(" then {}", id(*then)));
+                    let rest: String = fate.into_iter().chain(then).collect();
+                    format!("{word} {}.{}{rest}", id(it.task), it.attempt)
                 }
                 Effect::Seal(it) => {
                     format!("{word} {}.{} {}", id(it.task), it.attempt, it.outcome.name())

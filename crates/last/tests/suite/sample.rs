@@ -166,6 +166,7 @@ pub(crate) fn attempt(
         log: vec![],
         skipped: None,
         reused_from: None,
+        then: vec![],
     };
     AttemptFacts {
         ready_at: Timestamp(START + ready),

@@ -119,6 +119,9 @@ fn because(reason: &Reason, now: Timestamp) -> String {
         Reason::Window { size, ahead } => format!(
             "the run has its most offers outstanding ({size}), and {ahead} ready tasks go first"
         ),
+        Reason::Along { task } => {
+            format!("it goes along with {}: whoever does that one goes on with it", quoted(task))
+        }
         Reason::NoWorker { queue } => {
             format!("no worker serves queue `{queue}`; `runner worker --queues {queue}` starts one")
         }
@@ -237,6 +240,7 @@ mod tests {
                 Reason::Window { size: 9, ahead: 4 },
                 "(9), and 4 ready tasks go first",
             ),
+            (Standing::Offered, Reason::Along { task: "b".to_owned() }, "goes along with `b`"),
             (Standing::Offered, Reason::NoWorker { queue: queue() }, "no worker serves queue `q`"),
             (
                 Standing::Offered,
