@@ -2,6 +2,7 @@
 //! see, question, stop, fetch and repeat it.
 
 mod again;
+mod carrying;
 mod cluster;
 mod freezing;
 mod seeing;
