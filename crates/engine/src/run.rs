@@ -346,6 +346,7 @@ impl Run {
             let Some(task) = self.pop_ready() else {
                 return;
             };
+            // Entries of tasks that went along with others, or were decided meanwhile, are stale.
             let TaskState::Ready { attempt } = self.tasks[task.get()] else {
                 continue;
             };
