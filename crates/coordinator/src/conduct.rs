@@ -149,7 +149,6 @@ async fn conduct_from_the_start<'a, B: Bus>(
     let plan = plan.with_window(desk.settings.window);
     let engine = Run::new(plan, stored.at);
     let kept = Kept::new(Arc::clone(&desk.room));
-    let cancelled = None;
     let mut conductor = Conductor {
         desk,
         epoch,
@@ -157,7 +156,7 @@ async fn conduct_from_the_start<'a, B: Bus>(
         kept,
         first,
         found,
-        cancelled,
+        cancelled: None,
         stale: true,
         retold: false,
     };
@@ -326,6 +325,7 @@ impl<B: Bus> Conductor<'_, B> {
                 );
                 let retryable = verdict.failure.as_ref().is_none_or(|failure| failure.retryable);
                 let (task, attempt, outcome) = (verdict.task, verdict.attempt, verdict.outcome);
+                // What is kept is for the LAST, which does not tell of this.
                 let then = std::mem::take(&mut stored.body.then);
                 let verdict = Verdict { outcome, retryable, then };
                 let event = Event::Verdict { task, attempt, verdict };

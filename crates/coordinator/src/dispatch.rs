@@ -66,7 +66,11 @@ fn input(engine: &Run, dispatch: &Dispatch, task: TaskIndex) -> Input {
     let attempt = match engine.state(task) {
         TaskState::Completed { attempt, .. } => attempt,
         _ if task == dispatch.task => dispatch.attempt,
-        _ => Attempt::FIRST,
+        _ => {
+            let goes_before = dispatch.then.contains(&task);
+            debug_assert!(goes_before, "a task is offered after all it needs, or behind it");
+            Attempt::FIRST
+        }
     };
     Input {
         id: plan.alt().file().tasks[task.get()].id.clone(),

@@ -16,8 +16,8 @@ use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict};
 
 /// The state of one execution of an ALT.
 ///
-/// Use: tell it all that is stored ([`Run::handle`] in stream order), then [`Event::Begin`]; after
-/// every event take effects until [`Run::poll_effect`] has none. A run that is told the same again
+/// Use: tell it all that is stored ([`Run::handle`] in stream order), then the offers that are there
+/// ([`Event::Offered`]), then [`Event::Begin`]; after every event take effects until [`Run::poll_effect`] has none. A run that is told the same again
 /// decides the same again: that is all there is to recovery. Cost per event is constant, but
 /// for the logarithm of the ready queue.
 #[derive(Debug)]
@@ -144,13 +144,14 @@ impl Run {
 
     fn begin(&mut self) {
         let Phase::Replaying { cancelled_at } = self.phase else { return };
+        let found = std::mem::take(&mut self.found);
         if let Some(at) = cancelled_at {
             self.phase = Phase::Cancelling;
             self.sweep(at);
             return;
         }
         self.phase = Phase::Running;
-        self.miss_what_is_gone();
+        self.miss_what_is_gone(&found);
     }
 
     fn started(&mut self, task: TaskIndex, attempt: Attempt, timeout_ms: u64) {
@@ -188,15 +189,12 @@ impl Run {
             Outcome::Lost | Outcome::Ok | Outcome::Cancelled => {}
         }
         let (spent, at) = (*spent, self.stored);
-        let decision = decide(&verdict, spent, self.plan.retries(task), self.is_cancelling());
-        let then = match decision {
-            Decision::Complete => self.named(task, verdict.then),
-            _ => Vec::new(),
-        };
-        match decision {
+        let mut then = Vec::new();
+        match decide(&verdict, spent, self.plan.retries(task), self.is_cancelling()) {
             Decision::Complete => {
                 self.set(task, TaskState::Completed { attempt, at });
-                self.release_dependents(task, &then);
+                self.release_dependents(task);
+                then = self.named(task, verdict.then);
             }
             Decision::RetryLater => {
                 let until = at.after(self.plan.delay_after(task, attempt));
@@ -213,8 +211,7 @@ impl Run {
         self.go_on(task, &then);
     }
 
-    /// `then` is what the task's worker goes on with: nobody else is to do that.
-    fn release_dependents(&mut self, task: TaskIndex, then: &[TaskIndex]) {
+    fn release_dependents(&mut self, task: TaskIndex) {
         let alt = self.plan.alt().clone();
         for &dependent in alt.graph().dependents(task) {
             // A dependent that another failure cancelled stays cancelled.
@@ -224,9 +221,6 @@ impl Run {
                 }
                 if unfinished == 1 || (unfinished == 2 && is_planted(Bug::DependentTooEarly)) {
                     self.make_ready(dependent, Attempt::FIRST);
-                    if then.contains(&dependent) {
-                        self.set(dependent, TaskState::Carried { attempt: Attempt::FIRST });
-                    }
                 } else {
                     self.set(dependent, TaskState::Waiting { unfinished: unfinished - 1 });
                 }
@@ -437,10 +431,10 @@ impl Run {
     #[must_use]
     pub fn ready_before(&self, task: TaskIndex) -> u32 {
         let own = self.plan.order(task);
-        let is_ready = |order: &Order| {
-            matches!(self.tasks[order.task.get()], TaskState::Ready { .. }) && *order < own
-        };
-        let ahead = self.ready.iter().filter(|Reverse(order)| is_ready(order)).count();
+        // Not by their places in the queue: one that went along and was let go again has two.
+        let is_ready = |task: &TaskIndex| matches!(self.tasks[task.get()], TaskState::Ready { .. });
+        let ready = self.indices().filter(is_ready);
+        let ahead = ready.filter(|task| self.plan.order(*task) < own).count();
         u32::try_from(ahead).unwrap_or(u32::MAX)
     }
 

@@ -192,13 +192,8 @@ pub struct Next {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
     /// As in [`Offer::dependencies`].
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     pub dependencies: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-const fn is_none(number: &u32) -> bool {
-    *number == 0
 }
 
 impl Offer {

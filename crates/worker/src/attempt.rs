@@ -212,15 +212,15 @@ async fn told_if_it_lasts<B: Bus, T>(
     tokio::select! {
         biased;
         done = &mut job => return done,
-        () = sleep(WORTH_TELLING) => {}
+        () = sleep(SHORT) => {}
     }
     bus.started(started).await;
     job.await
 }
 
-/// How long an attempt runs before anybody is told: less than people see. Whoever hears of it takes
-/// what its worker was to go on with for free, so nothing is gone on with that late.
-const WORTH_TELLING: Duration = Duration::from_millis(limits::GOES_ON_MS);
+/// How long an attempt runs before anybody is told: less than people see. Whoever hears of it gives
+/// to others what its worker was to go on with, so nothing is gone on with that late.
+pub(crate) const SHORT: Duration = Duration::from_millis(limits::GOES_ON_MS);
 
 /// The job with its inputs.
 async fn run_job<B: Bus>(

@@ -9,16 +9,13 @@ use std::time::Duration;
 
 use bus::{Bus, Claim, Recorded, lease};
 use protocol::planted::{Bug, is_planted};
-use protocol::{Next, Offer, Outcome, Perturbation, Verdict, limits};
+use protocol::{Next, Offer, Outcome, Perturbation, Verdict};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::Bench;
-use crate::attempt::{already_decided, hold, insist, is_repeatable};
+use crate::attempt::{SHORT, already_decided, hold, insist, is_repeatable};
 use crate::report::{self, Report};
-
-/// How long after its claim a worker still goes on.
-const GOES_ON: Duration = Duration::from_millis(limits::GOES_ON_MS);
 
 /// How an attempt left its claim.
 enum Left {
@@ -92,7 +89,7 @@ async fn attempt<B: Bus>(
     }
     let outcome = report.outcome();
     // A worker that dies may have begun the next one.
-    let is_early = since.elapsed() < GOES_ON || is_planted(Bug::GoesOnTooLate);
+    let is_early = since.elapsed() < SHORT || is_planted(Bug::GoesOnTooLate);
     let may_go_on = |next: &Next| is_early && is_repeatable(bench, &next.job);
     let goes_on = outcome == Outcome::Ok && rest.first().is_some_and(may_go_on);
     let is_first = offer.key() == claim.offer().key();

@@ -1,6 +1,8 @@
 //! What one worker goes on with from one offer: chosen when the offer is made, kept from all others
 //! until a verdict says otherwise.
 
+use std::collections::BTreeSet;
+
 use alt::TaskIndex;
 use protocol::planted::{Bug, is_planted};
 use protocol::{Attempt, limits};
@@ -27,8 +29,8 @@ impl Run {
 
     fn take_along(&mut self, task: TaskIndex) -> Vec<TaskIndex> {
         let (mut along, mut bytes) = (Vec::new(), 0);
-        let would_wait = |run: &Self| run.counts.ready > run.free();
-        while along.len() < limits::THEN && would_wait(self) {
+        let would_wait = self.counts.ready.saturating_sub(self.free()) as usize;
+        while along.len() < limits::THEN.min(would_wait) {
             let Some(next) = self.pop_ready() else { break };
             let TaskState::Ready { .. } = self.tasks[next.get()] else {
                 continue;
@@ -39,7 +41,6 @@ impl Run {
                 self.queue_up(next);
                 break;
             }
-            self.set(next, TaskState::Carried { attempt: Attempt::FIRST });
             along.push(next);
         }
         along
@@ -66,8 +67,7 @@ impl Run {
 
     /// What a verdict says that its worker goes on with, and no offer is there for it: somebody took
     /// that away, and nobody would ever do it.
-    pub(super) fn miss_what_is_gone(&mut self) {
-        let found = std::mem::take(&mut self.found);
+    pub(super) fn miss_what_is_gone(&mut self, found: &BTreeSet<TaskIndex>) {
         for task in self.indices().filter(|task| !found.contains(task)) {
             if let TaskState::Offered { attempt } | TaskState::Carried { attempt } =
                 self.tasks[task.get()]
@@ -88,13 +88,18 @@ impl Run {
 
     /// Keeps `then` for whoever is given the offer of `task`.
     pub(super) fn carry(&mut self, task: TaskIndex, then: &[TaskIndex]) {
+        self.keep(then);
+        if !then.is_empty() {
+            self.rides.insert(task, then.to_vec());
+        }
+    }
+
+    /// Keeps those of `then` that are ready from all others; of the rest, later verdicts speak.
+    fn keep(&mut self, then: &[TaskIndex]) {
         for &next in then {
             if self.tasks.get(next.get()) == Some(&FIRST) {
                 self.set(next, TaskState::Carried { attempt: Attempt::FIRST });
             }
-        }
-        if !then.is_empty() {
-            self.rides.insert(task, then.to_vec());
         }
     }
 
@@ -107,11 +112,7 @@ impl Run {
     /// The worker that was at `task` goes on with `then`, and with nothing else that was kept for it.
     pub(super) fn go_on(&mut self, task: TaskIndex, then: &[TaskIndex]) {
         let kept = self.rides.remove(&task).unwrap_or_default();
-        for &next in then {
-            if self.tasks[next.get()] == FIRST {
-                self.set(next, TaskState::Carried { attempt: Attempt::FIRST });
-            }
-        }
+        self.keep(then);
         // Another may have begun or decided what comes next; then what is behind it is for anybody.
         let mut left: &[TaskIndex] = &[];
         if let Some((&next, rest)) = then.split_first()
