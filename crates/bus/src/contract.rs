@@ -251,7 +251,8 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
         offers: &[Offer],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// The offers of a run that nobody has acked, in any order: what a new owner finds under way.
+    /// The offers of a run that nobody has acked, in any order: what a new owner finds under way. One
+    /// that was acked just now may be among them still; its verdict is stored by then.
     fn outstanding(&self, run: RunId) -> impl Future<Output = Result<Vec<Offer>, Error>> + Send;
 
     /// Asks whoever runs the attempt to stop, and takes it off its queue if nobody does.
