@@ -138,19 +138,25 @@ impl Bundle {
         folder: &str,
     ) -> Result<Result<String, BTreeSet<String>>, store::Error> {
         let at = |name: &str| format!("{folder}/{name}");
-        let puts = self.beside.iter().map(|member| put_member(store, member, at(&member.path)));
-        // Boxed: a future that holds each of them by value would be as large as all of them.
-        let puts: Vec<_> = puts.map(Box::pin).collect();
-        let puts = stream::iter(puts).buffer_unordered(COPIES);
+        let (mut texts, mut others) = (Vec::new(), Vec::new());
+        for member in &self.beside {
+            match &member.content {
+                Content::Bytes(text) => texts.push((at(&member.path), text.clone())),
+                // Boxed: a future that holds each of them by value would be as large as all of them.
+                Content::File(_) | Content::Object(_) => {
+                    others.push(Box::pin(put_member(store, member, at(&member.path))));
+                }
+            }
+        }
+        let puts = stream::iter(others).buffer_unordered(COPIES);
         let gone: BTreeSet<String> =
             puts.try_filter_map(|gone| ready(Ok(gone))).try_collect().await?;
         if !gone.is_empty() {
             return Ok(Err(gone));
         }
-        store.put(&at(MANIFEST_FILE), self.manifest.clone()).await?;
-        if let Some(signature) = &self.signature {
-            store.put(&at(SIGNATURE_FILE), signature.clone()).await?;
-        }
+        texts.push((at(MANIFEST_FILE), self.manifest.clone()));
+        texts.extend(self.signature.clone().map(|text| (at(SIGNATURE_FILE), text)));
+        store.put_all(texts).await?;
         for form in &self.archives {
             self.put_archive(store, *form, &at(form.file_name())).await?;
         }

@@ -14,6 +14,7 @@ mod open;
 mod place;
 mod probe;
 mod transfer;
+mod turn;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -262,7 +263,18 @@ impl Store {
     /// # Errors
     /// As [`Store::put`].
     pub async fn forget(&self, prefix: &str) -> Result<(), Error> {
-        let found = self.objects.list(Some(&folder(prefix)?));
+        let root = folder(prefix)?;
+        let place = match &*self.place {
+            Place::Folder(folder) => Some(folder.join(prefix)),
+            Place::Bucket(_) | Place::Memory => None,
+        };
+        // As a rule nothing is there, which is found out at once.
+        if let Some(place) = &place
+            && matches!(tokio::fs::try_exists(place).await, Ok(false))
+        {
+            return Ok(());
+        }
+        let found = self.objects.list(Some(&root));
         let gone = self.objects.delete_stream(found.map_ok(|object| object.location).boxed());
         let mut gone = self.guarded(
             prefix,
@@ -275,8 +287,8 @@ impl Store {
         );
         while gone.try_next().await?.is_some() {}
         // Only folders leave something behind when their last object goes.
-        if let Place::Folder(folder) = &*self.place {
-            let _ = tokio::fs::remove_dir_all(folder.join(prefix)).await;
+        if let Some(place) = place {
+            let _ = tokio::fs::remove_dir_all(place).await;
         }
         Ok(())
     }

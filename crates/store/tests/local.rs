@@ -46,6 +46,22 @@ async fn objects_are_put_read_copied_listed_and_forgotten() {
 }
 
 #[tokio::test]
+async fn several_objects_are_put_in_one_turn_and_one_that_cannot_be_says_which() {
+    let (stores, _folder) = stores();
+    for store in &stores {
+        let objects: Vec<_> =
+            (0..20).map(|it| (format!("all/{it}.txt"), format!("{it}").into())).collect();
+        store.put_all(objects).await.unwrap();
+        assert_eq!(entries(store, "all").await.len(), 20, "{store:?}");
+        assert_eq!(store.get("all/7.txt").await.unwrap(), "7", "{store:?}");
+        store.put_all(Vec::new()).await.unwrap();
+        let objects = ["all/7.txt", "a//b"].map(|key| (key.to_owned(), "new".into()));
+        let refused = store.put_all(objects.to_vec()).await.unwrap_err();
+        assert!(matches!(&refused, Error::Key(key) if key == "a//b"), "{refused} in {store:?}");
+    }
+}
+
+#[tokio::test]
 async fn pieces_are_stored_as_they_come_and_not_at_all_when_one_fails() {
     const MIB: usize = 1 << 20;
     let (stores, _folder) = stores();

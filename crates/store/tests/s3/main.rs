@@ -6,7 +6,7 @@ mod weed;
 use std::io::Write;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use store::{ConditionalWrites, Created, Error, Store, sha256};
 use weed::{BUCKET, Weed};
 
@@ -26,11 +26,9 @@ async fn objects_are_put_read_copied_listed_and_forgotten() {
     let (store, other) = (weed.store("a/prefix"), weed.store("other"));
     other.put("run/0", "stays").await.unwrap();
 
-    let puts = stream::iter(0..MANY).map(|i| {
-        let store = store.clone();
-        async move { store.put(&format!("run/{i:04}/x%2Fy.txt"), format!("object {i}")).await }
-    });
-    puts.buffer_unordered(16).try_collect::<()>().await.unwrap();
+    let objects =
+        (0..MANY).map(|i| (format!("run/{i:04}/x%2Fy.txt"), format!("object {i}").into()));
+    store.put_all(objects.collect()).await.unwrap();
     store.put("running/0", "stays").await.unwrap();
 
     let key = "run/0007/x%2Fy.txt";
