@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use async_nats::Message;
-use futures::stream::{ReadyChunks, StreamExt};
+use futures::{FutureExt, StreamExt};
 use protocol::planted::{Bug, is_planted};
 use protocol::{
     Attempt, AttemptKey, Cancellation, RunId, Sequence, Stored, Timestamp, codec, subject,
@@ -34,7 +34,7 @@ const AT_ONCE: usize = 1024;
 pub struct NatsFollow {
     connection: Connection,
     run: RunId,
-    live: ReadyChunks<Subscriber>,
+    live: Subscriber,
     sweep: tokio::time::Interval,
     /// The last message told, and what it was, if there was any.
     told: Sequence,
@@ -95,7 +95,7 @@ impl NatsFollow {
         Ok(Self {
             connection,
             run,
-            live: live.ready_chunks(AT_ONCE),
+            live,
             sweep,
             told: Sequence(0),
             last: None,
@@ -247,6 +247,18 @@ impl NatsFollow {
     }
 }
 
+/// The next message, and what else is there. Cancel-safe: it waits for the first one alone. Room is
+/// made as it is needed: a small run has a few messages, and it has many such runs at once.
+async fn arrived(live: &mut Subscriber) -> Option<Vec<Message>> {
+    let mut messages = vec![live.next().await?];
+    while messages.len() < AT_ONCE
+        && let Some(Some(message)) = live.next().now_or_never()
+    {
+        messages.push(message);
+    }
+    Some(messages)
+}
+
 /// A message of the stream as the server repeats it; nothing if somebody else said it.
 fn repeated(message: Message) -> Option<Found> {
     let said_at = message.subject.clone();
@@ -291,7 +303,7 @@ impl Follow for NatsFollow {
                         }
                         self.check().await?;
                     }
-                    messages = self.live.next() => {
+                    messages = arrived(&mut self.live) => {
                         let heard = self.listen(messages.ok_or(Error::Closed)?);
                         if !heard.is_empty() {
                             return Ok(heard);
