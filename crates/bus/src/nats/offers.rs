@@ -53,8 +53,10 @@ impl NatsBus {
             };
             let mut headers = HeaderMap::new();
             headers.insert(EXPECTED_SEQUENCE, last.to_string());
-            // The stream keeps one message a subject and refuses a second, except for this.
-            headers.insert("Nats-Rollup", "sub");
+            if last > 0 {
+                // The stream keeps one message a subject and refuses a second, except for this.
+                headers.insert("Nats-Rollup", "sub");
+            }
             match self.connection.publish(&to, headers, mark.clone().into()).await {
                 Ok(Ok(published)) => {
                     self.guard(run).await;
