@@ -37,6 +37,9 @@ const LAST_ALONE: LastOptions = LastOptions {
 /// Graphs of the run that has them all.
 const BURST: usize = 1_000;
 
+/// Files that are made to see what one costs.
+const FILES: u32 = 1_000;
+
 /// Attempts that each of the two workers runs at once.
 const SLOTS: &str = "128";
 const REPETITIONS: usize = 3;
@@ -195,7 +198,10 @@ impl Fleet {
                 tasks_alone.insert(tasks, count(tasks) / self.last_execution().as_secs_f64());
             }
             if let Shape::Fan(tasks @ 10_000..) = shape {
-                system.notes.push(self.spent(tasks * REPETITIONS, &before));
+                system.notes.push(self.spent("task", shape, tasks, &before));
+            }
+            if let Shape::Burst(graphs) = shape {
+                system.notes.push(self.spent("graph", shape, graphs, &before));
             }
         }
         for (tasks, rate) in tasks_alone {
@@ -203,6 +209,8 @@ impl Fleet {
             system.notes.push(note);
         }
         if shapes.contains(&Shape::Burst(BURST)) {
+            let each = self.small_file().as_micros();
+            system.notes.push(format!("a small file is made in {each} µs, {FILES} one by one"));
             let file = Bytes::from(Shape::Burst(BURST).alt());
             let all = LastOptions::default();
             let begun = Instant::now();
@@ -223,21 +231,34 @@ impl Fleet {
         system
     }
 
+    /// What a small file costs on this disk at this moment: ext4 gives out no inode again for minutes
+    /// after its file was removed, and looks at all of those for each new file. A small graph makes
+    /// four.
+    fn small_file(&self) -> Duration {
+        let folder = self.folder.path().join("small");
+        std::fs::create_dir(&folder).unwrap();
+        let begun = Instant::now();
+        for name in 0..FILES {
+            std::fs::write(folder.join(name.to_string()), "a small file").unwrap();
+        }
+        begun.elapsed() / FILES
+    }
+
     /// Seconds of processor time so far: of the server, the coordinator, the workers.
     fn cpu(&self) -> [f64; 3] {
         let workers = self.workers.iter().map(|worker| cpu(worker.id())).sum();
         [cpu(self.server.pid()), cpu(self.coordinator.id()), workers]
     }
 
-    /// What so many tasks cost each of them.
-    fn spent(&self, tasks: usize, before: &[f64; 3]) -> String {
+    /// What each of so many, done in each repetition, cost each of them.
+    fn spent(&self, what: &str, shape: Shape, many: usize, before: &[f64; 3]) -> String {
         let now = self.cpu();
-        let each = |place: usize| (now[place] - before[place]) * 1e6 / count(tasks);
+        let each = |place: usize| (now[place] - before[place]) * 1e6 / count(many * REPETITIONS);
         let (server, coordinator, workers) = (each(0), each(1), each(2));
-        let tasks = tasks / REPETITIONS;
         format!(
-            "Processor time a task, fan of {tasks}: server {server:.0} µs, coordinator \
-             {coordinator:.0} µs, workers {workers:.0} µs"
+            "Processor time a {what}, {}: server {server:.0} µs, coordinator {coordinator:.0} µs, \
+             workers {workers:.0} µs",
+            shape.heading()
         )
     }
 
