@@ -42,8 +42,15 @@ pub fn check(run: &Run) -> Result<(), String> {
     Ok(())
 }
 
-/// A task that goes along goes along with one that is under way: else nobody would ever do it.
+/// A task that goes along goes along with one that is under way: else nobody would ever do it; and
+/// once, for its worker does what it is told.
 fn check_carried(run: &Run) -> Result<(), String> {
+    for (task, then) in run.rides() {
+        let once: BTreeSet<TaskIndex> = then.iter().copied().collect();
+        if once.len() != then.len() {
+            return Err(format!("what goes along with task {} is named twice: {then:?}", task.0));
+        }
+    }
     let under_way = run.rides().iter().filter(|(task, _)| {
         matches!(run.state(**task), TaskState::Offered { .. } | TaskState::Running { .. })
     });

@@ -17,9 +17,9 @@ use crate::{Decision, Dispatch, Effect, Event, Plan, Seal, TaskState, Verdict};
 /// The state of one execution of an ALT.
 ///
 /// Use: tell it all that is stored ([`Run::handle`] in stream order), then the offers that are there
-/// ([`Event::Offered`]), then [`Event::Begin`]; after every event take effects until [`Run::poll_effect`] has none. A run that is told the same again
-/// decides the same again: that is all there is to recovery. Cost per event is constant, but
-/// for the logarithm of the ready queue.
+/// ([`Event::Offered`]), then [`Event::Begin`]; after every event take effects until
+/// [`Run::poll_effect`] has none. A run that is told the same again decides the same again: that is
+/// all there is to recovery. Cost per event is constant, but for the logarithm of the ready queue.
 #[derive(Debug)]
 pub struct Run {
     plan: Plan,
@@ -337,12 +337,8 @@ impl Run {
             return;
         }
         while self.free() > 0 {
-            let Some(task) = self.pop_ready() else {
+            let Some((task, attempt)) = self.pop_ready() else {
                 return;
-            };
-            // Entries of tasks that went along with others, or were decided meanwhile, are stale.
-            let TaskState::Ready { attempt } = self.tasks[task.get()] else {
-                continue;
             };
             self.set(task, TaskState::Offered { attempt });
             let then = self.choose_then(task);
@@ -361,10 +357,20 @@ impl Run {
         self.plan.window().saturating_sub(self.outstanding())
     }
 
-    /// The first of the ready tasks.
-    fn pop_ready(&mut self) -> Option<TaskIndex> {
-        let Reverse(order) = self.ready.pop()?;
-        Some(order.task)
+    /// Takes the first of the ready tasks from its place.
+    fn pop_ready(&mut self) -> Option<(TaskIndex, Attempt)> {
+        while let Some(order) = self.ready.pop() {
+            // One that went along and was let go again may have two places, one behind the other.
+            while self.ready.peek() == Some(&order) {
+                self.ready.pop();
+            }
+            let Reverse(Order { task, .. }) = order;
+            // Places of tasks that went along with others, or were decided meanwhile, are stale.
+            if let TaskState::Ready { attempt } = self.tasks[task.get()] {
+                return Some((task, attempt));
+            }
+        }
+        None
     }
 
     fn want_dispatch(&mut self, task: TaskIndex, attempt: Attempt, then: Vec<TaskIndex>) {

@@ -31,13 +31,10 @@ impl Run {
         let (mut along, mut bytes) = (Vec::new(), 0);
         let would_wait = self.counts.ready.saturating_sub(self.free()) as usize;
         while along.len() < limits::THEN.min(would_wait) {
-            let Some(next) = self.pop_ready() else { break };
-            let TaskState::Ready { .. } = self.tasks[next.get()] else {
-                continue;
-            };
+            let Some((next, attempt)) = self.pop_ready() else { break };
             bytes += self.plan.weight(next);
             let fits = self.plan.goes_with(task, next) && bytes <= limits::THEN_BYTES;
-            if !fits || self.tasks[next.get()] != FIRST {
+            if !fits || attempt != Attempt::FIRST {
                 self.queue_up(next);
                 break;
             }

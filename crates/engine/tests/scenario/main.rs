@@ -157,6 +157,20 @@ fn whoever_takes_over_offers_what_its_worker_was_to_go_on_with_if_that_is_gone()
 }
 
 #[test]
+fn what_was_let_go_goes_along_with_another_once() {
+    assert_snapshot!(play("window 1; a; b; c; d", "
+        1ms ok a then b c
+        5ms begin
+        6ms ok b then c d
+    "), @r"
+    1ms ok a then b c
+    5ms begin         → dispatch b.1 then c then d
+    6ms ok b then c d
+    = a completed, b completed, c offered, d carried
+    ");
+}
+
+#[test]
 fn what_another_has_decided_is_not_waited_for() {
     assert_snapshot!(play("a; b <- a; c <- b; d <- c", "
         begin
