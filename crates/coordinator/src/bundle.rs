@@ -138,19 +138,20 @@ impl Bundle {
         folder: &str,
     ) -> Result<Result<String, BTreeSet<String>>, store::Error> {
         let at = |name: &str| format!("{folder}/{name}");
-        let (mut texts, mut others) = (Vec::new(), Vec::new());
-        for member in &self.beside {
-            match &member.content {
-                Content::Bytes(text) => texts.push((at(&member.path), text.clone())),
+        let (mut texts, mut copies) = (Vec::new(), Vec::new());
+        for Member { path, digest, content } in &self.beside {
+            match content {
+                Content::Bytes(text) => texts.push((at(path), text.clone())),
+                Content::File(file) => drop(store.put_file(&at(path), file).await?),
                 // Boxed: a future that holds each of them by value would be as large as all of them.
-                Content::File(_) | Content::Object(_) => {
-                    others.push(Box::pin(put_member(store, member, at(&member.path))));
+                Content::Object(from) => {
+                    copies.push(Box::pin(copy(store, from, at(path), digest.size)));
                 }
             }
         }
-        let puts = stream::iter(others).buffer_unordered(COPIES);
+        let copies = stream::iter(copies).buffer_unordered(COPIES);
         let gone: BTreeSet<String> =
-            puts.try_filter_map(|gone| ready(Ok(gone))).try_collect().await?;
+            copies.try_filter_map(|gone| ready(Ok(gone))).try_collect().await?;
         if !gone.is_empty() {
             return Ok(Err(gone));
         }
@@ -230,23 +231,19 @@ impl Bundle {
     }
 }
 
-/// Stores a file; the key of what was to be copied, if nothing is there.
-async fn put_member(
+/// Copies an object of so many bytes; its key, if nothing is there.
+async fn copy(
     store: &Store,
-    member: &Member,
-    key: String,
+    from: &str,
+    to: String,
+    size: u64,
 ) -> Result<Option<String>, store::Error> {
-    match &member.content {
-        Content::Bytes(bytes) => store.put(&key, bytes.clone()).await?,
-        Content::File(path) => store.put_file(&key, path).await.map(drop)?,
-        Content::Object(from) => match store.copy(from, &key).await {
-            // Who conducted the run before may have copied it while it was there.
-            Err(store::Error::Missing(_)) => {
-                let copied = store.head(&key).await? == Some(member.digest.size);
-                return Ok((!copied).then(|| from.clone()));
-            }
-            copied => copied?,
-        },
+    match store.copy(from, &to).await {
+        // Who conducted the run before may have copied it while it was there.
+        Err(store::Error::Missing(_)) => {
+            let is_copied = store.head(&to).await? == Some(size);
+            Ok((!is_copied).then(|| from.to_owned()))
+        }
+        copied => copied.map(|()| None),
     }
-    Ok(None)
 }
