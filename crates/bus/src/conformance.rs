@@ -378,15 +378,17 @@ async fn the_first_cancellation_stands<B: Bus>(bus: &B) {
     for reason in ["first", "second"] {
         soon("cancel", bus.cancel(Cancellation { run, reason: reason.to_owned() })).await;
     }
-    let mut follow = soon("follow", bus.follow(run, Past::Unknown)).await;
-    let mut reasons = Vec::new();
-    while let Ok(Ok(news)) = timeout(QUIET, follow.next()).await {
-        reasons.extend(news.into_iter().filter_map(|heard| match heard {
-            Heard::Cancelled(stored) => Some(stored.body.reason),
-            Heard::Started(_) | Heard::Verdict { .. } | Heard::CaughtUp(_) => None,
-        }));
+    for past in [Past::Blank, Past::Unknown] {
+        let mut follow = soon("follow", bus.follow(run, past)).await;
+        let mut reasons = Vec::new();
+        while let Ok(Ok(news)) = timeout(QUIET, follow.next()).await {
+            reasons.extend(news.into_iter().filter_map(|heard| match heard {
+                Heard::Cancelled(stored) => Some(stored.body.reason),
+                Heard::Started(_) | Heard::Verdict { .. } | Heard::CaughtUp(_) => None,
+            }));
+        }
+        assert_eq!(reasons, ["first"], "{past:?}");
     }
-    assert_eq!(reasons, ["first"]);
 }
 
 async fn what_a_model_said_first_stands<B: Bus>(bus: &B) {
@@ -426,6 +428,8 @@ async fn an_end_is_told_to_those_who_wait<B: Bus>(bus: &B) {
     assert_eq!(soon("end again", bus.end(other)).await, Recorded::Refused);
     assert_eq!(soon("ended", bus.ended(run)).await, end);
     assert_eq!(soon("ended, asked late", bus.ended(run)).await, end);
+    let late = bus.follow(run, Past::Blank).await;
+    assert!(matches!(late, Err(Error::Ended(_))), "conducted after its end");
 }
 
 fn record(run: RunId, started: u64) -> RunRecord {

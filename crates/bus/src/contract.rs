@@ -32,6 +32,9 @@ pub enum Error {
     /// Another submission was stored under this run id: choose another key.
     #[error("run {0} was submitted before with another file or other settings")]
     OtherSubmission(RunId),
+    /// The run has its end: there is nothing to conduct.
+    #[error("run {0} has ended")]
+    Ended(RunId),
     /// News of a run were missed: follow it again from the start.
     #[error("news of run {0} were missed")]
     Missed(RunId),
@@ -61,7 +64,7 @@ pub struct Owned {
     /// What fences every older owner.
     pub epoch: Epoch,
     /// Whether no owner was there before: then nothing of the run was ever offered, unless it has
-    /// ended meanwhile, which forgets its owners. So look for the end after this, not before.
+    /// ended meanwhile, which forgets its owners; [`Bus::follow`] looks for that.
     pub first: bool,
 }
 
@@ -273,6 +276,10 @@ pub trait Bus: Clone + Debug + Send + Sync + 'static {
 
     /// The news of a run from its first verdict on. Where `past` is blank it need not be certain that
     /// a verdict is told before [`Heard::CaughtUp`]; it is told all the same.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when `past` is blank and the run has ended: then its owners before were
+    /// forgotten with it.
     fn follow(
         &self,
         run: RunId,

@@ -267,7 +267,10 @@ impl Bus for LocalBus {
         keys.iter().map(|(_, key)| log.stored_verdict(*key)).collect()
     }
 
-    async fn follow(&self, run: RunId, _: Past) -> Result<LocalFollow, Error> {
+    async fn follow(&self, run: RunId, past: Past) -> Result<LocalFollow, Error> {
+        if past == Past::Blank && self.end_of(run).await?.is_some() {
+            return Err(Error::Ended(run));
+        }
         Ok(self.shared.log(run)?.follow(self.shared.now()))
     }
 

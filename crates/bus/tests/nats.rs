@@ -9,6 +9,11 @@ use bus::{Bus, NatsBus, Past, Recorded, conformance};
 use protocol::{Attempt, AttemptKey, End, Outcome, RunId, RunStatus, Verdict, subject};
 use tests::servers::{NatsCluster, NatsServer};
 
+use crate::offers::offers;
+
+#[path = "made/offers.rs"]
+mod offers;
+
 /// The shortest lease that a fleet may have.
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -101,7 +106,7 @@ async fn what_one_server_confirmed_is_found_through_the_others() {
 
 /// The guard is sent without waiting for an answer, so only the stream tells whether it was taken.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_conducts_a_run_is_noted_with_a_guard_and_both_go_with_the_run() {
+async fn a_guard_is_behind_the_owner_of_a_large_run_and_both_go_with_the_run() {
     let server = NatsServer::start();
     let bus = road(server.url(), 1).await;
     let client = async_nats::connect(server.url()).await.unwrap();
@@ -112,22 +117,27 @@ async fn who_conducts_a_run_is_noted_with_a_guard_and_both_go_with_the_run() {
         let subjects = said["state"]["subjects"].as_object().cloned().unwrap_or_default();
         subjects.into_iter().map(|(subject, _)| subject).collect::<Vec<_>>()
     };
-    let [run, other] = [RunId::new(), RunId::new()];
-    for (run, past) in [(run, Past::Blank), (run, Past::Unknown), (other, Past::Blank)] {
-        bus.own(run, past).await.unwrap();
+    let [taken, small, large] = [(); 3].map(|()| RunId::new());
+    let own = async |run, past| bus.own(run, past).await.unwrap().epoch;
+    own(taken, Past::Blank).await;
+    own(taken, Past::Unknown).await;
+    for (run, tasks) in [(small, 2), (large, 64)] {
+        let epoch = own(run, Past::Blank).await;
+        bus.dispatch(epoch, &offers(run, epoch, tasks)).await.unwrap();
     }
-    // What is asked after the guard is answered after it.
-    assert_eq!(bus.end_of(run).await.unwrap(), None);
-    let of = |run| [subject::owner_guard(run), subject::owner(run)];
-    let mut expected = [of(run), of(other)].concat();
+    let mut expected = [taken, large].map(subject::owner_guard).to_vec();
+    expected.extend([taken, small, large].map(subject::owner));
     expected.sort_unstable();
     let mut found = stored().await;
+    found.retain(|subject| subject.starts_with("task.-."));
     found.sort_unstable();
     assert_eq!(found, expected);
     let (last_key, last_sha256) = ("k".to_owned(), "s".to_owned());
-    let end = End { run, last_key, last_sha256, status: RunStatus::Success };
-    bus.end(end).await.unwrap();
-    assert_eq!(stored().await.len(), 2, "only the other's are left");
+    for run in [taken, large] {
+        let (last_key, last_sha256) = (last_key.clone(), last_sha256.clone());
+        bus.end(End { run, last_key, last_sha256, status: RunStatus::Success }).await.unwrap();
+    }
+    assert_eq!(stored().await.len(), 3, "only the small one's are left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

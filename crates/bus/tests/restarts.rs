@@ -4,12 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use alt::{Json, Mode, Priority, TaskIndex};
+use alt::TaskIndex;
 use bus::nats::Settings;
 use bus::{Bus, Claim, Error, Follow, Heard, NatsBus, Past, lease};
-use protocol::{Attempt, AttemptKey, Offer, Outcome, RunId, Verdict};
+use protocol::{Attempt, AttemptKey, Outcome, RunId, Verdict};
 use tests::servers::NatsServer;
 use tokio::time::{Instant, timeout};
+
+use crate::offers::offers;
+
+#[path = "made/offers.rs"]
+mod offers;
 
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -24,39 +29,20 @@ fn queues() -> [String; 1] {
 }
 
 /// A queue with one seat and so many offers, and two workers.
-async fn queue(server: &NatsServer, offers: u32) -> [NatsBus; 2] {
+async fn queue(server: &NatsServer, tasks: u32) -> [NatsBus; 2] {
     let settings = Settings::new(server.url(), LEASE);
-    let first = limited(&settings, 1, offers).await;
+    let first = limited(&settings, 1, tasks).await;
     [first, NatsBus::connect(&settings).await.unwrap()]
 }
 
 /// A queue with so many seats and offers, and one worker.
-async fn limited(settings: &Settings, seats: u32, offers: u32) -> NatsBus {
+async fn limited(settings: &Settings, seats: u32, tasks: u32) -> NatsBus {
     NatsBus::open(settings).await.unwrap().provision(true, None).await.unwrap();
     let first = NatsBus::connect(settings).await.unwrap();
     first.declare(&BTreeMap::from([("q".to_owned(), Some(seats))])).await.unwrap();
     let run = RunId::new();
     let epoch = first.own(run, Past::Blank).await.unwrap().epoch;
-    let offer = |task| Offer {
-        run,
-        task: TaskIndex(task),
-        attempt: Attempt::FIRST,
-        epoch,
-        queue: "q".to_owned(),
-        priority: Priority::Medium,
-        id: format!("task {task}"),
-        job: "echo".to_owned(),
-        parameters: Json::from_text("{}").ok(),
-        timeout_ms: None,
-        inputs: Vec::new(),
-        dependencies: 0,
-        mode: Mode::Normal,
-        persona: None,
-        perturbation: None,
-        again: false,
-        then: Vec::new(),
-    };
-    first.dispatch(epoch, &(0..offers).map(offer).collect::<Vec<_>>()).await.unwrap();
+    first.dispatch(epoch, &offers(run, epoch, tasks)).await.unwrap();
     first
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use engine::{Effect, Event, Plan, Run, Verdict};
 use last::Refusals;
 use protocol::planted::{Bug, is_planted};
-use protocol::{Epoch, Offer, Question, RunRecord, Source, Submission, Timestamp};
+use protocol::{Epoch, Offer, Question, RunId, RunRecord, Source, Submission, Timestamp};
 use store::Store;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio::try_join;
@@ -39,10 +39,11 @@ pub(crate) async fn conduct<B: Bus>(
         return Ok(());
     }
     let mut owned = desk.bus.own(run, past).await?;
-    // Who ends a run forgets its owner after that: it may have been ended and forgotten meanwhile.
-    if owned.first && is_over(desk, stored).await? {
-        return Ok(());
-    }
+    let mut news = match News::open(desk, run, owned.first).await {
+        // Who ends a run forgets its owner after that: it has been ended and forgotten meanwhile.
+        Err(Error::Bus(bus::Error::Ended(_))) => return is_over(desk, stored).await.map(drop),
+        news => news?,
+    };
     info!(run.id = %run, epoch = owned.epoch.0, "run taken");
     let file = match file(desk, submission).await {
         Err(Error::Unusable(why)) => {
@@ -64,12 +65,13 @@ pub(crate) async fn conduct<B: Bus>(
         }
     }
     let conductor = loop {
-        match conduct_from_the_start(desk, owned, stored, &alt).await {
+        match conduct_from_the_start(desk, owned, stored, &alt, news).await {
             // Told again from the start it is the same run, with nothing missed.
             Err(Error::Bus(bus::Error::Missed(run))) => {
                 desk.settings.metrics.restart();
                 warn!(run.id = %run, "starting again");
                 owned.first = false;
+                news = News::open(desk, run, owned.first).await?;
             }
             conducted => break conducted?,
         }
@@ -132,19 +134,34 @@ async fn is_over<B: Bus>(desk: &Desk<B>, stored: &StoredSubmission) -> Result<bo
     }
 }
 
+/// What is heard of a run that is owned.
+struct News<B: Bus> {
+    /// Offers of owners before that nobody has acked.
+    found: Vec<Offer>,
+    follow: B::Follow,
+    questions: B::Questions,
+}
+
+impl<B: Bus> News<B> {
+    async fn open(desk: &Desk<B>, run: RunId, first: bool) -> Result<Self, Error> {
+        let past = if first { Past::Blank } else { Past::Unknown };
+        // After it is owned, as from then on nobody else adds to them; and before the verdicts are
+        // told, so that one that is acked meanwhile is known by its verdict.
+        let found = if first { Vec::new() } else { desk.bus.outstanding(run).await? };
+        let (follow, questions) =
+            try_join!(biased; desk.bus.follow(run, past), desk.bus.questions(run))?;
+        Ok(Self { found, follow, questions })
+    }
+}
+
 async fn conduct_from_the_start<'a, B: Bus>(
     desk: &'a Desk<B>,
     Owned { epoch, first }: Owned,
     stored: &StoredSubmission,
     alt: &Arc<Alt>,
+    News { found, follow, questions }: News<B>,
 ) -> Result<Conductor<'a, B>, Error> {
     let run = stored.body.run;
-    let past = if first { Past::Blank } else { Past::Unknown };
-    // After it is owned, as from then on nobody else adds to them; and before the verdicts are told,
-    // so that one that is acked meanwhile is known by its verdict.
-    let found = if first { Vec::new() } else { desk.bus.outstanding(run).await? };
-    let (follow, questions) =
-        try_join!(biased; desk.bus.follow(run, past), desk.bus.questions(run))?;
     let plan = Plan::new(run, Arc::clone(alt), &desk.settings.catalogue);
     let plan = plan.with_window(desk.settings.window);
     let engine = Run::new(plan, stored.at);

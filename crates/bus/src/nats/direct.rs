@@ -177,6 +177,24 @@ impl Connection {
         }
     }
 
+    /// Whether any of `subjects`, at most [`SUBJECTS`], has a message; that none has is certain.
+    pub(super) async fn has_any(&self, stream: &str, subjects: &[String]) -> Result<bool, Error> {
+        let asked = json!({ "multi_last": subjects, "batch": 1 });
+        // The first answer tells, and what comes behind it goes to nobody.
+        let first = self.one(format!("$JS.API.DIRECT.GET.{stream}"), asked.to_string().into());
+        if first.await?.is_some() {
+            return Ok(true);
+        }
+        if self.is_clustered() {
+            for subject in subjects {
+                if self.of_leader(stream, &json!({ "last_by_subj": subject })).await?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// The last message of each of `subjects`, at most [`SUBJECTS`]; those without one are left out,
     /// and it is certain that they have none.
     pub(super) async fn last_of_each(

@@ -82,11 +82,16 @@ impl NatsFollow {
         let live = live.map_err(|error| unanswered(&subject, error))?;
         // What is asked now is answered by a server that has the subscription, so from here on
         // nothing is missed. All that can lie there of a run that nobody conducted is a request to
-        // cancel it; should there be more, it is found by the first sweep.
-        let cancelled = connection.certain_last("RUN", &subject::cancellation(run)).await?;
-        let phase = match (past, cancelled) {
-            (Past::Blank, None) => Phase::Fresh,
-            _ => Phase::Replaying,
+        // cancel it, or its end if somebody did after all; should there be more, it is found by the
+        // first sweep.
+        let there = [subject::end(run), subject::cancellation(run)];
+        let phase = if past == Past::Blank && !connection.has_any("RUN", &there).await? {
+            Phase::Fresh
+        } else if past == Past::Blank && connection.certain_last("RUN", &there[0]).await?.is_some()
+        {
+            return Err(Error::Ended(run));
+        } else {
+            Phase::Replaying
         };
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
