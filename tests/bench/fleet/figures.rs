@@ -30,6 +30,28 @@ pub(crate) enum Times {
 }
 
 impl System {
+    /// Takes note of a shape, and says so.
+    pub(crate) fn time(&mut self, shape: Shape, times: Times) {
+        self.times.insert(shape, times);
+        eprintln!("  {}: {} {}", self.name, self.shown(shape), shape.unit());
+    }
+
+    /// Takes note of what a process occupies, unless it was more before.
+    pub(crate) fn weigh(&mut self, process: String, mib: u64) {
+        match self.memory.iter_mut().find(|(known, _)| *known == process) {
+            Some((_, most)) => *most = mib.max(*most),
+            None => self.memory.push((process, mib)),
+        }
+    }
+
+    /// Takes note of something else, once.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
     /// The figure of a shape, in its unit: of the middle repetition, or the middle graph.
     pub(crate) fn figure(&self, shape: Shape) -> Option<f64> {
         let times = self.times.get(&shape)?;

@@ -33,50 +33,74 @@ const ALWAYS: &str = "jetstream { store_dir: js, sync_interval: always }";
 /// Tasks of the largest graph, which only Runner is given.
 const LARGEST: usize = 1_000_000;
 
+/// The fastest peer that keeps what it was given, so the one that most goals are about.
+const FASTEST: &str = "bullmq";
+
 /// What can be asked for.
 const SYSTEMS: [&str; 5] = ["raw", "runner", "forced", "limit", "largest"];
 
 async fn measure(asked: &[String], shapes: &[Shape]) -> Vec<System> {
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|it| it == "all" || it == name);
     let named = |name: &str| asked.iter().any(|it| it == name);
-    let mut systems = Vec::new();
     // ext4 is slow at making files for minutes after many were removed: they go at the end.
     let mut folders = Vec::new();
-    if wanted("raw") {
-        eprintln!("raw");
-        let durability = "file storage, forced every second".to_owned();
-        systems.push(System { durability, ..raw::measure(EVERY_SECOND, shapes).await });
-    }
-    if wanted("runner") || named("largest") {
-        eprintln!("runner");
+    let fleet = if wanted("runner") || named("largest") {
         let fleet = Fleet::start(EVERY_SECOND).await;
         folders.push(fleet.folder());
-        let shapes = if wanted("runner") { shapes } else { &[] };
-        let largest = wanted("largest").then_some(LARGEST);
-        let durability = "JetStream, forced every second".to_owned();
-        let name = ours::version();
-        systems.push(System { name, durability, ..fleet.measure(shapes, largest).await });
+        Some(fleet)
+    } else {
+        None
+    };
+    let (mut raw, mut peer) = (None, None);
+    let mut runner = match &fleet {
+        Some(fleet) => Some(fleet.begin("JetStream, forced every second").await),
+        None => None,
+    };
+    // One shape after the other: a machine may be a third slower a minute later, and the goals are
+    // ratios.
+    for &shape in shapes {
+        eprintln!("{shape}");
+        if wanted("raw")
+            && let Some(times) = raw::measure(EVERY_SECOND, shape).await
+        {
+            raw.get_or_insert_with(raw::system).time(shape, times);
+        }
+        if wanted("runner")
+            && let (Some(fleet), Some(runner)) = (&fleet, &mut runner)
+        {
+            fleet.measure(runner, shape).await;
+        }
+        if wanted(FASTEST) {
+            peer = peers::measure(FASTEST, &[shape], peer);
+        }
     }
+    if let (Some(fleet), Some(runner)) = (fleet, &mut runner) {
+        fleet.end(runner, wanted("largest").then_some(LARGEST)).await;
+    }
+    let mut systems: Vec<System> = raw.into_iter().chain(runner).collect();
     if wanted("forced") {
         eprintln!("runner, each message forced to disk");
         let fleet = Fleet::start(ALWAYS).await;
         folders.push(fleet.folder());
-        let durability = "JetStream, each message forced before it counts".to_owned();
-        let name = format!("{}, forced", ours::version());
-        systems.push(System { name, durability, ..fleet.measure(shapes, None).await });
+        let mut forced = fleet.begin("JetStream, each message forced before it counts").await;
+        forced.name.push_str(", forced");
+        for &shape in shapes {
+            fleet.measure(&mut forced, shape).await;
+        }
+        fleet.end(&mut forced, None).await;
+        systems.push(forced);
     }
     if wanted("limit") {
         eprintln!("runner, a limit that is never reached");
         let durability = "JetStream, forced every second".to_owned();
         systems.push(System { durability, ..limit::measure(EVERY_SECOND).await });
     }
-    for name in peers::NAMES.into_iter().filter(|name| wanted(name)) {
+    systems.extend(peer);
+    let others = peers::NAMES.into_iter().filter(|name| *name != FASTEST && wanted(name));
+    systems.extend(others.filter_map(|name| {
         eprintln!("{name}");
-        match peers::measure(name, shapes) {
-            Some(system) => systems.push(system),
-            None => eprintln!("  not installed: `just peers` does it"),
-        }
-    }
+        peers::measure(name, shapes, None)
+    }));
     systems
 }
 

@@ -1,6 +1,6 @@
 //! Runner itself: a server, a coordinator and two workers as processes, results in a folder.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -33,9 +33,6 @@ const LAST_ALONE: LastOptions = LastOptions {
     compression: None,
     ai_insights: Some(false),
 };
-
-/// Graphs of the run that has them all.
-const BURST: usize = 1_000;
 
 /// Files that are made to see what one costs.
 const FILES: u32 = 1_000;
@@ -183,52 +180,56 @@ impl Fleet {
         Duration::from_millis(number.trim().parse().unwrap())
     }
 
-    /// Runs the shapes, the given fan once more at the end, and tells all.
-    pub(crate) async fn measure(&self, shapes: &[Shape], largest: Option<usize>) -> System {
-        let mut system = System::default();
+    /// What is known of it before anything is measured.
+    pub(crate) async fn begin(&self, durability: &str) -> System {
         self.run(Shape::Fan(100).alt().into()).await;
+        let mut system =
+            System { name: version(), durability: durability.to_owned(), ..System::default() };
         let idle = self.workers.iter().map(|worker| memory(worker.id(), "VmRSS")).max().unwrap();
-        system.memory.push(("worker, idle".to_owned(), idle));
-        let mut tasks_alone = BTreeMap::new();
-        for &shape in shapes {
-            let before = self.cpu();
-            system.times.insert(shape, self.times(shape).await);
-            eprintln!("  {shape}: {} {}", system.shown(shape), shape.unit());
-            if let Shape::Fan(tasks) = shape {
-                tasks_alone.insert(tasks, count(tasks) / self.last_execution().as_secs_f64());
+        system.weigh("worker, idle".to_owned(), idle);
+        system
+    }
+
+    /// Runs a shape, and tells what it cost.
+    pub(crate) async fn measure(&self, system: &mut System, shape: Shape) {
+        let before = self.cpu();
+        system.time(shape, self.times(shape).await);
+        match shape {
+            Shape::Fan(tasks) => {
+                let rate = count(tasks) / self.last_execution().as_secs_f64();
+                let alone = "submission to last verdict";
+                system.note(format!("fan of {tasks}, {alone}: {rate:.0} tasks/s"));
+                if tasks >= 10_000 {
+                    system.note(self.spent("task", shape, tasks, &before));
+                }
             }
-            if let Shape::Fan(tasks @ 10_000..) = shape {
-                system.notes.push(self.spent("task", shape, tasks, &before));
+            Shape::Burst(graphs) => {
+                system.note(self.spent("graph", shape, graphs, &before));
+                let each = self.small_file().as_micros();
+                system.note(format!("a small file is made in {each} µs, {FILES} one by one"));
+                let file = Bytes::from(shape.alt());
+                let all = LastOptions::default();
+                let begun = Instant::now();
+                join_all((0..graphs).map(|_| self.run_for(file.clone(), all))).await;
+                let rate = count(graphs) / begun.elapsed().as_secs_f64();
+                let with = "with report, picture and archive";
+                system.note(format!("{graphs} graphs of five at once {with}: {rate:.0} graphs/s"));
             }
-            if let Shape::Burst(graphs) = shape {
-                system.notes.push(self.spent("graph", shape, graphs, &before));
-            }
+            Shape::Chain(_) | Shape::Layered | Shape::Small | Shape::One => {}
         }
-        for (tasks, rate) in tasks_alone {
-            let note = format!("fan of {tasks}, submission to last verdict: {rate:.0} tasks/s");
-            system.notes.push(note);
-        }
-        if shapes.contains(&Shape::Burst(BURST)) {
-            let each = self.small_file().as_micros();
-            system.notes.push(format!("a small file is made in {each} µs, {FILES} one by one"));
-            let file = Bytes::from(Shape::Burst(BURST).alt());
-            let all = LastOptions::default();
-            let begun = Instant::now();
-            join_all((0..BURST).map(|_| self.run_for(file.clone(), all))).await;
-            let rate = count(BURST) / begun.elapsed().as_secs_f64();
-            let with = "with report, picture and archive";
-            system.notes.push(format!("{BURST} graphs of five at once {with}: {rate:.0} graphs/s"));
-        }
-        self.weigh(&mut system, "at most");
+    }
+
+    /// Runs a fan of so many once, and tells what all of it occupied.
+    pub(crate) async fn end(&self, system: &mut System, largest: Option<usize>) {
+        self.weigh(system, "at most");
         if let Some(tasks) = largest {
             let took = self.run(Shape::Fan(tasks).alt().into()).await;
             let rate = count(tasks) / took.as_secs_f64();
             let note = format!("fan of {tasks}: {:.0} s, {rate:.0} tasks/s", took.as_secs_f64());
             eprintln!("  {note}");
-            system.notes.push(note);
-            self.weigh(&mut system, &format!("at most, fan of {tasks}"));
+            system.note(note);
+            self.weigh(system, &format!("at most, fan of {tasks}"));
         }
-        system
     }
 
     /// What a small file costs on this disk at this moment: ext4 gives out no inode again for minutes
@@ -270,7 +271,7 @@ impl Fleet {
             ("worker", workers),
             ("nats-server", memory(self.server.pid(), "VmHWM")),
         ] {
-            system.memory.push((format!("{name}, {when}"), mib));
+            system.weigh(format!("{name}, {when}"), mib);
         }
     }
 }

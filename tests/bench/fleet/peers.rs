@@ -16,8 +16,8 @@ pub(crate) const NAMES: [&str; 6] = ["bullmq", "celery", "dask", "hyperqueue", "
 /// The longest that one peer may take, seconds; what it said until then counts.
 const PATIENCE: &str = "90";
 
-/// Runs a peer; `None` where `just peers` did not install it.
-pub(crate) fn measure(name: &str, shapes: &[Shape]) -> Option<System> {
+/// Runs a peer, and adds to what is known of it; `None` where `just peers` did not install it.
+pub(crate) fn measure(name: &str, shapes: &[Shape], known: Option<System>) -> Option<System> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let installed = here.parent().unwrap().join(".tools/peers").join(name);
     let script = |ending: &str| here.join("bench/peers").join(name).join(ending);
@@ -28,6 +28,7 @@ pub(crate) fn measure(name: &str, shapes: &[Shape]) -> Option<System> {
         (PathBuf::from("node"), script("bench.mjs"))
     };
     if !installed.exists() {
+        eprintln!("  {name} is not installed: `just peers` does it");
         return None;
     }
     let mut child = Command::new("timeout")
@@ -41,14 +42,15 @@ pub(crate) fn measure(name: &str, shapes: &[Shape]) -> Option<System> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut system = System { name: name.to_owned(), ..System::default() };
+    let named = || System { name: name.to_owned(), ..System::default() };
+    let mut system = known.unwrap_or_else(named);
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         if let Ok(said) = serde_json::from_str(&line.unwrap()) {
             hear(&mut system, &said);
         }
     }
     if !child.wait().unwrap().success() {
-        system.notes.push("did not come to its end".to_owned());
+        system.note("did not come to its end");
     }
     Some(system)
 }
@@ -70,16 +72,11 @@ fn hear(system: &mut System, said: &Value) {
     if said["system"].is_string() {
         (system.name, system.durability) = (text("system"), text("durability"));
     } else if said["memory"].is_string() {
-        system.memory.push((text("memory"), said["mib"].as_u64().unwrap_or_default()));
+        system.weigh(text("memory"), said["mib"].as_u64().unwrap_or_default());
     } else if let Ok(shape) = text("shape").parse() {
         let whole = times("seconds", 1.0).map(Times::Whole);
         if let Some(times) = whole.or_else(|| times("each_ms", 0.001).map(Times::Each)) {
-            eprintln!("  {shape}: {}", text_of(system, shape, times));
+            system.time(shape, times);
         }
     }
-}
-
-fn text_of(system: &mut System, shape: Shape, times: Times) -> String {
-    system.times.insert(shape, times);
-    format!("{} {}", system.shown(shape), shape.unit())
 }

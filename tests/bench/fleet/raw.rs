@@ -19,6 +19,8 @@ use crate::shape::Shape;
 /// Publishes that may wait for their answer at once.
 const UNDER_WAY: usize = 1_000;
 
+const REPETITIONS: u32 = 3;
+
 /// Bytes of an offer and of a verdict, about.
 const BODY: usize = 250;
 
@@ -153,28 +155,28 @@ async fn round_trips(conf: &str, tasks: usize) -> Vec<Duration> {
     trips
 }
 
-/// Fans, and round trips in place of chains and single tasks.
-pub(crate) async fn measure(conf: &str, shapes: &[Shape]) -> System {
-    let mut system = System { name: "NATS alone".to_owned(), ..System::default() };
-    for &shape in shapes {
-        let times = match shape {
-            Shape::Fan(tasks) => Times::Whole(vec![
-                throughput(conf, tasks).await,
-                throughput(conf, tasks).await,
-                throughput(conf, tasks).await,
-            ]),
-            Shape::Chain(tasks) => {
-                let mut whole = Vec::new();
-                for _ in 0..3 {
-                    whole.push(round_trips(conf, tasks).await.iter().sum());
-                }
-                Times::Whole(whole)
+/// It, before anything is measured.
+pub(crate) fn system() -> System {
+    let durability = "file storage, forced every second".to_owned();
+    System { name: "NATS alone".to_owned(), durability, ..System::default() }
+}
+
+/// A shape, if it is one that needs no graph.
+pub(crate) async fn measure(conf: &str, shape: Shape) -> Option<Times> {
+    let mut whole = Vec::new();
+    match shape {
+        Shape::Fan(tasks) => {
+            for _ in 0..REPETITIONS {
+                whole.push(throughput(conf, tasks).await);
             }
-            Shape::One => Times::Each(round_trips(conf, 200).await),
-            Shape::Layered | Shape::Burst(_) | Shape::Small => continue,
-        };
-        system.times.insert(shape, times);
-        eprintln!("  {shape}: {} {}", system.shown(shape), shape.unit());
+        }
+        Shape::Chain(tasks) => {
+            for _ in 0..REPETITIONS {
+                whole.push(round_trips(conf, tasks).await.iter().sum());
+            }
+        }
+        Shape::One => return Some(Times::Each(round_trips(conf, 200).await)),
+        Shape::Layered | Shape::Burst(_) | Shape::Small => return None,
     }
-    system
+    Some(Times::Whole(whole))
 }
