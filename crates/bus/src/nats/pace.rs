@@ -20,9 +20,9 @@ const STRETCH: usize = if cfg!(feature = "sim") { 5 } else { 128 };
 /// Every how many stretches the slower way is tried again.
 const AGAIN: u32 = if cfg!(feature = "sim") { 32 } else { 256 };
 
-/// By how much batches must be faster. Where they are meant for, it is by far; elsewhere one stretch
-/// that is slow by chance would bring on the dearer way.
-const CLEARLY: u32 = 2;
+/// How fast batches must be, in quarters of the time that a message takes by itself: elsewhere than
+/// where they are faster, one stretch that is slow by chance would bring on the dearer way.
+const QUARTERS: u32 = 3;
 
 /// A way to store several messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl State {
         self.stretches = self.stretches.wrapping_add(1);
         self.together = match self.each {
             [Some(apart), Some(together)] => {
-                (together * CLEARLY < apart) != self.stretches.is_multiple_of(AGAIN)
+                (together * 4 < apart * QUARTERS) != self.stretches.is_multiple_of(AGAIN)
             }
             [apart, _] => apart.is_some(),
         };
@@ -159,9 +159,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_way_that_is_clearly_faster_is_found_and_the_other_not_forgotten() {
         let pace = Pace::default();
-        for (apart_us, together_us) in [(20, 60), (150, 60), (100, 60), (20, 60)] {
+        for (apart_us, together_us) in [(20, 60), (150, 60), (70, 60), (20, 60)] {
             let batched = batched(&pace, apart_us, together_us).await;
-            let is_clear = together_us * 2 < apart_us;
+            let is_clear = together_us * 4 < apart_us * 3;
             let expected = if is_clear { 95_000..99_900 } else { 100..10_000 };
             assert!(expected.contains(&batched), "{batched} of {apart_us} and {together_us} µs");
         }
