@@ -73,7 +73,9 @@ fn submission(run: RunId) -> Submission {
     Submission { run, alt, priority, mode: None, persona: None, reuse: None, last }
 }
 
-fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -> Offer {
+/// An offer that says nothing in particular: the first attempt of a task.
+#[must_use]
+pub fn offer(run: RunId, task: u32, epoch: Epoch, queue: &str, priority: Priority) -> Offer {
     Offer {
         run,
         task: TaskIndex(task),

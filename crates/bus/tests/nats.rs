@@ -3,16 +3,11 @@
 
 use std::time::Duration;
 
-use alt::TaskIndex;
+use alt::{Priority, TaskIndex};
 use bus::nats::{Found, Settings};
 use bus::{Bus, NatsBus, Past, Recorded, conformance};
 use protocol::{Attempt, AttemptKey, End, Outcome, RunId, RunStatus, Verdict, subject};
 use tests::servers::{NatsCluster, NatsServer};
-
-use crate::offers::offers;
-
-#[path = "made/offers.rs"]
-mod offers;
 
 /// The shortest lease that a fleet may have.
 const LEASE: Duration = Duration::from_secs(2);
@@ -123,7 +118,8 @@ async fn a_guard_is_behind_the_owner_of_a_large_run_and_both_go_with_the_run() {
     own(taken, Past::Unknown).await;
     for (run, tasks) in [(small, 2), (large, 64)] {
         let epoch = own(run, Past::Blank).await;
-        bus.dispatch(epoch, &offers(run, epoch, tasks)).await.unwrap();
+        let offer = |task| conformance::offer(run, task, epoch, "q", Priority::Medium);
+        bus.dispatch(epoch, &(0..tasks).map(offer).collect::<Vec<_>>()).await.unwrap();
     }
     let mut expected = [taken, large].map(subject::owner_guard).to_vec();
     expected.extend([taken, small, large].map(subject::owner));

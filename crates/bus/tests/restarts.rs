@@ -4,17 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use alt::TaskIndex;
+use alt::{Priority, TaskIndex};
+use bus::conformance::offer;
 use bus::nats::Settings;
 use bus::{Bus, Claim, Error, Follow, Heard, NatsBus, Past, lease};
 use protocol::{Attempt, AttemptKey, Outcome, RunId, Verdict};
 use tests::servers::NatsServer;
 use tokio::time::{Instant, timeout};
-
-use crate::offers::offers;
-
-#[path = "made/offers.rs"]
-mod offers;
 
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -42,7 +38,8 @@ async fn limited(settings: &Settings, seats: u32, tasks: u32) -> NatsBus {
     first.declare(&BTreeMap::from([("q".to_owned(), Some(seats))])).await.unwrap();
     let run = RunId::new();
     let epoch = first.own(run, Past::Blank).await.unwrap().epoch;
-    first.dispatch(epoch, &offers(run, epoch, tasks)).await.unwrap();
+    let offer = |task| offer(run, task, epoch, "q", Priority::Medium);
+    first.dispatch(epoch, &(0..tasks).map(offer).collect::<Vec<_>>()).await.unwrap();
     first
 }
 
