@@ -177,7 +177,7 @@ pub fn owner(run: RunId) -> String {
     format!("task.-.owner.{run}.0.0")
 }
 
-/// What stays right behind the owner record of a run: `task.-.guard.<run>.0.0`; it goes with it.
+/// What stays right behind the owner record of a large run: `task.-.guard.<run>.0.0`; it goes with it.
 #[must_use]
 pub fn owner_guard(run: RunId) -> String {
     format!("task.-.guard.{run}.0.0")

@@ -80,18 +80,11 @@ impl NatsFollow {
         let subject = subject::live(&subject::all_of(run));
         let live = connection.client.subscribe(subject.clone()).await;
         let live = live.map_err(|error| unanswered(&subject, error))?;
-        // What is asked now is answered by a server that has the subscription, so from here on
-        // nothing is missed. All that can lie there of a run that nobody conducted is a request to
-        // cancel it, or its end if somebody did after all; should there be more, it is found by the
-        // first sweep.
-        let there = [subject::end(run), subject::cancellation(run)];
-        let phase = if past == Past::Blank && !connection.has_any("RUN", &there).await? {
-            Phase::Fresh
-        } else if past == Past::Blank && connection.certain_last("RUN", &there[0]).await?.is_some()
-        {
-            return Err(Error::Ended(run));
-        } else {
-            Phase::Replaying
+        // What is asked from now on is answered by a server that has the subscription, so nothing is
+        // missed.
+        let phase = match past {
+            Past::Blank => Self::begin(&connection, run).await?,
+            Past::Unknown => Phase::Replaying,
         };
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -111,6 +104,20 @@ impl NatsFollow {
             connects,
             phase,
         })
+    }
+
+    /// How to begin with a run that nobody conducted. All that can lie there is a request to cancel it,
+    /// or its end if somebody did after all; should there be more, it is found by the first sweep.
+    async fn begin(connection: &Connection, run: RunId) -> Result<Phase, Error> {
+        let end = subject::end(run);
+        let there = [end.clone(), subject::cancellation(run)];
+        if !connection.has_any("RUN", &there).await? {
+            return Ok(Phase::Fresh);
+        }
+        match connection.certain_last("RUN", &end).await? {
+            Some(_) => Err(Error::Ended(run)),
+            None => Ok(Phase::Replaying),
+        }
     }
 
     /// What the stream has after the last message told.
