@@ -44,18 +44,13 @@ async fn measure(asked: &[String], shapes: &[Shape]) -> Vec<System> {
     let named = |name: &str| asked.iter().any(|it| it == name);
     // ext4 is slow at making files for minutes after many were removed: they go at the end.
     let mut folders = Vec::new();
-    let fleet = if wanted("runner") || named("largest") {
+    let (mut raw, mut runner, mut peer) = (None, None, None);
+    if wanted("runner") || named("largest") {
         let fleet = Fleet::start(EVERY_SECOND).await;
         folders.push(fleet.folder());
-        Some(fleet)
-    } else {
-        None
-    };
-    let (mut raw, mut peer) = (None, None);
-    let mut runner = match &fleet {
-        Some(fleet) => Some(fleet.begin("JetStream, forced every second").await),
-        None => None,
-    };
+        let system = fleet.begin("JetStream, forced every second").await;
+        runner = Some((fleet, system));
+    }
     // One shape after the other: a machine may be a third slower a minute later, and the goals are
     // ratios.
     for &shape in shapes {
@@ -66,17 +61,19 @@ async fn measure(asked: &[String], shapes: &[Shape]) -> Vec<System> {
             raw.get_or_insert_with(raw::system).time(shape, times);
         }
         if wanted("runner")
-            && let (Some(fleet), Some(runner)) = (&fleet, &mut runner)
+            && let Some((fleet, system)) = &mut runner
         {
-            fleet.measure(runner, shape).await;
+            fleet.measure(system, shape).await;
         }
         if wanted(FASTEST) {
             peer = peers::measure(FASTEST, &[shape], peer);
         }
     }
-    if let (Some(fleet), Some(runner)) = (fleet, &mut runner) {
-        fleet.end(runner, wanted("largest").then_some(LARGEST)).await;
+    if let Some((fleet, system)) = &mut runner {
+        fleet.end(system, wanted("largest").then_some(LARGEST)).await;
     }
+    // With its fleet: what comes now has the machine for itself.
+    let runner = runner.map(|(_, system)| system);
     let mut systems: Vec<System> = raw.into_iter().chain(runner).collect();
     if wanted("forced") {
         eprintln!("runner, each message forced to disk");
