@@ -1,7 +1,7 @@
 //! The bundle of a run: the files of its folder in the order in which they are stored, result last.
 //!
 //! Everything in it is a function of what is stored elsewhere, so whoever takes over a run that is
-//! half stored writes the same again: artifacts, texts, manifest, signature, archives, the result.
+//! half stored writes the same again: artifacts, archives, texts, manifest, signature, the result.
 
 mod pack;
 
@@ -155,13 +155,12 @@ impl Bundle {
         if !gone.is_empty() {
             return Ok(Err(gone));
         }
-        texts.push((at(MANIFEST_FILE), self.manifest.clone()));
-        texts.extend(self.signature.clone().map(|text| (at(SIGNATURE_FILE), text)));
-        store.put_all(texts).await?;
         for form in &self.archives {
             self.put_archive(store, *form, &at(form.file_name())).await?;
         }
-        self.put_result(store, &at(&self.result_name())).await.map(Ok)
+        texts.push((at(MANIFEST_FILE), self.manifest.clone()));
+        texts.extend(self.signature.clone().map(|text| (at(SIGNATURE_FILE), text)));
+        self.put_result(store, texts, at(&self.result_name())).await.map(Ok)
     }
 
     /// Stores the archive. One that cannot be made leaves everything else as it is.
@@ -204,30 +203,39 @@ impl Bundle {
         }
     }
 
-    async fn put_result(&self, store: &Store, key: &str) -> Result<String, store::Error> {
-        let content = self.packed.as_ref().unwrap_or(&self.last.content);
-        let put = match content {
-            Content::File(path) => store.put_file_new(key, path).await,
-            Content::Bytes(bytes) => store.put_new(key, bytes.clone()).await.map(|created| {
-                let FileDigest { size, sha256 } = digest(bytes);
-                (created, store::Digest { size, sha256 })
-            }),
+    /// Stores the texts, and behind them the result; returns its SHA-256.
+    async fn put_result(
+        &self,
+        store: &Store,
+        texts: Vec<(String, Bytes)>,
+        key: String,
+    ) -> Result<String, store::Error> {
+        let put = match self.packed.as_ref().unwrap_or(&self.last.content) {
+            Content::File(path) => {
+                store.put_all(texts).await?;
+                let put = store.put_file_new(&key, path).await;
+                put.map(|(created, digest)| (created, digest.sha256))
+            }
+            Content::Bytes(bytes) => {
+                let put = store.put_all_then_new(texts, (key.clone(), bytes.clone())).await;
+                put.map(|created| (created, store::sha256(bytes)))
+            }
             Content::Object(from) => Err(store::Error::Key(from.clone())),
         };
-        let (created, digest) = match put {
+        let (created, ours) = match put {
             Err(_) if is_planted(Bug::FailedWriteTakenAsDone) => return Ok(String::new()),
             put => put?,
         };
         if created == Created::Exists {
             // Whoever was here before wrote the same, for it is a function of what is stored; should
             // it not be the same, what may have been read already stands.
-            let there = store::sha256(&store.get(key).await?);
-            if there != digest.sha256 {
-                error!(key, there, ours = digest.sha256, "another LAST is there; it stands");
+            let there = store::sha256(&store.get(&key).await?);
+            if there != ours {
+                error!(key, there, ours, "another LAST is there; it stands");
             }
             return Ok(there);
         }
-        Ok(digest.sha256)
+        Ok(ours)
     }
 }
 

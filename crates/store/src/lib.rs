@@ -268,9 +268,10 @@ impl Store {
             Place::Folder(folder) => Some(folder.join(prefix)),
             Place::Bucket(_) | Place::Memory => None,
         };
-        // As a rule nothing is there, which is found out at once.
+        // As a rule nothing is there, which is found out at once: here, for one look costs less than
+        // to ask another thread for it.
         if let Some(place) = &place
-            && matches!(tokio::fs::try_exists(place).await, Ok(false))
+            && matches!(place.try_exists(), Ok(false))
         {
             return Ok(());
         }

@@ -58,6 +58,19 @@ async fn several_objects_are_put_in_one_turn_and_one_that_cannot_be_says_which()
         let objects = ["all/7.txt", "a//b"].map(|key| (key.to_owned(), "new".into()));
         let refused = store.put_all(objects.to_vec()).await.unwrap_err();
         assert!(matches!(&refused, Error::Key(key) if key == "a//b"), "{refused} in {store:?}");
+
+        let texts = || vec![("all/7.txt".to_owned(), "seven".into())];
+        for (created, result) in [(Created::Stored, "first"), (Created::Exists, "second")] {
+            let put = store.put_all_then_new(texts(), ("last".to_owned(), result.into())).await;
+            assert_eq!(put.unwrap(), created, "{store:?}");
+            assert_eq!(store.get("all/7.txt").await.unwrap(), "seven", "{store:?}");
+            assert_eq!(store.get("last").await.unwrap(), "first", "{store:?}");
+        }
+        // What comes last does not come at all when something before it cannot be stored.
+        let broken = vec![("a//b".to_owned(), "new".into())];
+        let refused = store.put_all_then_new(broken, ("other".to_owned(), "x".into())).await;
+        assert!(matches!(refused, Err(Error::Key(_))), "{store:?}");
+        assert_eq!(store.head("other").await.unwrap(), None, "{store:?}");
     }
 }
 

@@ -30,6 +30,13 @@ async fn objects_are_put_read_copied_listed_and_forgotten() {
         (0..MANY).map(|i| (format!("run/{i:04}/x%2Fy.txt"), format!("object {i}").into()));
     store.put_all(objects.collect()).await.unwrap();
     store.put("running/0", "stays").await.unwrap();
+    let texts = || vec![("run/0001/x%2Fy.txt".to_owned(), "object 1".into())];
+    for (created, result) in [(Created::Stored, "first"), (Created::Exists, "second")] {
+        let put = store.put_all_then_new(texts(), ("new/last".to_owned(), result.into())).await;
+        assert_eq!(put.unwrap(), created);
+        assert_eq!(store.get("new/last").await.unwrap(), "first");
+    }
+    store.forget("new").await.unwrap();
 
     let key = "run/0007/x%2Fy.txt";
     assert_eq!(store.get(key).await.unwrap(), "object 7");
