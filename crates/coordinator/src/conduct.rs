@@ -83,7 +83,7 @@ pub(crate) async fn conduct<B: Bus>(
     let (engine, told, gone) = (Arc::new(engine), None, BTreeSet::new());
     let first = owned.first;
     let story = make::Story { engine, cancelled, reused, file, wanted, told, gone, first };
-    let finishing = finish::finish(desk, story, kept);
+    let finishing = Box::pin(finish::finish(desk, story, kept));
     let (end, counted) = told_if_long(desk, &record, finishing).await?;
     // The record first: whoever hears of the end finds it there. None comes after this one, so it
     // must be stored.
@@ -101,9 +101,8 @@ pub(crate) async fn conduct<B: Bus>(
 async fn told_if_long<B: Bus, T>(
     desk: &Desk<B>,
     record: &RunRecord,
-    finishing: impl Future<Output = Result<T, Error>>,
+    mut finishing: impl Future<Output = Result<T, Error>> + Unpin,
 ) -> Result<T, Error> {
-    tokio::pin!(finishing);
     tokio::select! {
         biased;
         finished = &mut finishing => return finished,

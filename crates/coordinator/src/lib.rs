@@ -230,7 +230,8 @@ async fn see_through<B: Bus>(desk: Arc<Desk<B>>, claim: B::RunClaim, leaving: Ca
     let run = claim.submission().body.run;
     let _begun = desk.settings.metrics.begin();
     let conducted = {
-        let conducting = conduct::conduct(&desk, claim.submission(), claim.past());
+        // Boxed: whoever holds it by value holds its room several times, and moves all of it.
+        let conducting = Box::pin(conduct::conduct(&desk, claim.submission(), claim.past()));
         let held = bus::lease::keep(claim.lease(), || claim.extend(), conducting);
         tokio::select! {
             biased;
