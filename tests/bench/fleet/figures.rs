@@ -30,10 +30,20 @@ pub(crate) enum Times {
 }
 
 impl System {
-    /// Takes note of a shape, and says so.
+    /// Takes note of a shape, beside what was noted of it before.
     pub(crate) fn time(&mut self, shape: Shape, times: Times) {
-        self.times.insert(shape, times);
-        eprintln!("  {}: {} {}", self.name, self.shown(shape), shape.unit());
+        match (self.times.get_mut(&shape), times) {
+            (Some(Times::Whole(known)), Times::Whole(more))
+            | (Some(Times::Each(known)), Times::Each(more)) => known.extend(more),
+            (_, times) => drop(self.times.insert(shape, times)),
+        }
+    }
+
+    /// Says how a shape went, if it was run.
+    pub(crate) fn say(&self, shape: Shape) {
+        if self.times.contains_key(&shape) {
+            eprintln!("  {}: {} {}", self.name, self.shown(shape), shape.unit());
+        }
     }
 
     /// Takes note of what a process occupies, unless it was more before.

@@ -21,10 +21,14 @@ mod shape;
 mod table;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use figures::System;
-use ours::Fleet;
+use ours::{Fleet, Spent};
+use peers::Peer;
 use shape::Shape;
+use tempfile::TempDir;
 
 /// The store of the server is forced to disk as often as the peers force theirs.
 const EVERY_SECOND: &str = "jetstream { store_dir: js, sync_interval: 1s }";
@@ -36,69 +40,142 @@ const LARGEST: usize = 1_000_000;
 /// The fastest peer that keeps what it was given, so the one that most goals are about.
 const FASTEST: &str = "bullmq";
 
+/// How often each system runs a shape; a figure is of the middle one.
+const REPETITIONS: usize = 3;
+
+/// The longest that the fastest peer may take for all shapes, and that any other may.
+const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE_ALONE: Duration = Duration::from_secs(90);
+
 /// What can be asked for.
 const SYSTEMS: [&str; 5] = ["raw", "runner", "forced", "limit", "largest"];
 
-async fn measure(asked: &[String], shapes: &[Shape]) -> Vec<System> {
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|it| it == "all" || it == name);
-    let named = |name: &str| asked.iter().any(|it| it == name);
-    // ext4 is slow at making files for minutes after many were removed: they go at the end.
-    let mut folders = Vec::new();
-    let (mut raw, mut runner, mut peer) = (None, None, None);
-    if wanted("runner") || named("largest") {
+/// What the goals compare: the raw server, Runner, and the fastest peer.
+struct Compared {
+    raw: Option<System>,
+    runner: Option<System>,
+    peer: Option<System>,
+    /// Where the LASTs are.
+    folder: Option<Arc<TempDir>>,
+}
+
+/// Measures them in turns: a machine may be a third slower a minute later, and the goals are ratios.
+async fn compare(asked: &Asked<'_>, shapes: &[Shape]) -> Compared {
+    let mut raw = asked.wants("raw").then(raw::system);
+    let mut runner = None;
+    if asked.wants("runner") || asked.wants("largest") {
         let fleet = Fleet::start(EVERY_SECOND).await;
-        folders.push(fleet.folder());
         let system = fleet.begin("JetStream, forced every second").await;
         runner = Some((fleet, system));
     }
-    // One shape after the other: a machine may be a third slower a minute later, and the goals are
-    // ratios.
+    let mut peer = asked.wants(FASTEST).then(|| Peer::start(FASTEST, PATIENCE)).flatten();
     for &shape in shapes {
         eprintln!("{shape}");
-        if wanted("raw")
-            && let Some(times) = raw::measure(EVERY_SECOND, shape).await
+        let mut spent = Spent::default();
+        for _ in 0..REPETITIONS {
+            if let Some(system) = &mut raw
+                && let Some(times) = raw::measure(EVERY_SECOND, shape).await
+            {
+                system.time(shape, times);
+            }
+            if let Some((fleet, system)) = &mut runner
+                && asked.wants("runner")
+            {
+                fleet.measure(system, shape, &mut spent).await;
+            }
+            if let Some(peer) = &mut peer {
+                peer.measure(shape);
+            }
+        }
+        if let Some((fleet, system)) = &mut runner
+            && asked.wants("runner")
         {
-            raw.get_or_insert_with(raw::system).time(shape, times);
+            fleet.tell(system, shape, &spent).await;
         }
-        if wanted("runner")
-            && let Some((fleet, system)) = &mut runner
-        {
-            fleet.measure(system, shape).await;
-        }
-        if wanted(FASTEST) {
-            peer = peers::measure(FASTEST, &[shape], peer);
-        }
+        let systems = raw.iter().chain(runner.as_ref().map(|it| &it.1));
+        systems.chain(peer.as_ref().map(Peer::system)).for_each(|system| system.say(shape));
     }
+    let peer = peer.map(Peer::end);
+    let mut folder = None;
     if let Some((fleet, system)) = &mut runner {
-        fleet.end(system, wanted("largest").then_some(LARGEST)).await;
+        fleet.end(system, asked.wants("largest").then_some(LARGEST)).await;
+        folder = Some(fleet.folder());
     }
-    // With its fleet: what comes now has the machine for itself.
-    let runner = runner.map(|(_, system)| system);
-    let mut systems: Vec<System> = raw.into_iter().chain(runner).collect();
-    if wanted("forced") {
-        eprintln!("runner, each message forced to disk");
-        let fleet = Fleet::start(ALWAYS).await;
-        folders.push(fleet.folder());
-        let mut forced = fleet.begin("JetStream, each message forced before it counts").await;
-        forced.name.push_str(", forced");
-        for &shape in shapes {
-            fleet.measure(&mut forced, shape).await;
+    // Without its fleet: what comes next has the machine for itself.
+    Compared { raw, runner: runner.map(|(_, system)| system), peer, folder }
+}
+
+/// A fleet that forces each message to disk.
+async fn forced(shapes: &[Shape]) -> (System, Arc<TempDir>) {
+    eprintln!("runner, each message forced to disk");
+    let fleet = Fleet::start(ALWAYS).await;
+    let mut system = fleet.begin("JetStream, each message forced before it counts").await;
+    system.name.push_str(", forced");
+    for &shape in shapes {
+        let mut spent = Spent::default();
+        for _ in 0..REPETITIONS {
+            fleet.measure(&mut system, shape, &mut spent).await;
         }
-        fleet.end(&mut forced, None).await;
-        systems.push(forced);
+        fleet.tell(&mut system, shape, &spent).await;
+        system.say(shape);
     }
-    if wanted("limit") {
+    fleet.end(&mut system, None).await;
+    (system, fleet.folder())
+}
+
+/// A peer by itself. One that needs more than its time has told of the other shapes by then.
+fn alone(name: &str, shapes: &[Shape]) -> Option<System> {
+    eprintln!("{name}");
+    let mut peer = Peer::start(name, PATIENCE_ALONE)?;
+    let is_long = |shape: &Shape| matches!(shape, Shape::Fan(100_000));
+    let (long, short): (Vec<Shape>, Vec<Shape>) = shapes.iter().partition(|shape| is_long(shape));
+    for shape in short {
+        for _ in 0..REPETITIONS {
+            peer.measure(shape);
+        }
+        peer.system().say(shape);
+    }
+    for shape in long {
+        peer.measure(shape);
+        peer.system().say(shape);
+    }
+    Some(peer.end())
+}
+
+async fn measure(asked: &Asked<'_>, shapes: &[Shape]) -> Vec<System> {
+    // ext4 is slow at making files for minutes after many were removed: they go at the end.
+    let mut folders = Vec::new();
+    let Compared { raw, runner, peer, folder } = compare(asked, shapes).await;
+    folders.extend(folder);
+    let mut systems: Vec<System> = raw.into_iter().chain(runner).collect();
+    if asked.wants("forced") {
+        let (system, folder) = forced(shapes).await;
+        systems.push(system);
+        folders.push(folder);
+    }
+    if asked.wants("limit") {
         eprintln!("runner, a limit that is never reached");
         let durability = "JetStream, forced every second".to_owned();
         systems.push(System { durability, ..limit::measure(EVERY_SECOND).await });
     }
     systems.extend(peer);
-    let others = peers::NAMES.into_iter().filter(|name| *name != FASTEST && wanted(name));
-    systems.extend(others.filter_map(|name| {
-        eprintln!("{name}");
-        peers::measure(name, shapes, None)
-    }));
+    let others = peers::NAMES.into_iter().filter(|name| *name != FASTEST && asked.wants(name));
+    systems.extend(others.filter_map(|name| alone(name, shapes)));
     systems
+}
+
+/// What is to be measured.
+struct Asked<'a>(&'a [String]);
+
+impl Asked<'_> {
+    /// Whether it is, by its name or because all are.
+    fn wants(&self, name: &str) -> bool {
+        self.0.is_empty() || self.names("all") || self.names(name)
+    }
+
+    fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|it| it == name)
+    }
 }
 
 fn main() {
@@ -121,7 +198,7 @@ fn main() {
         std::process::exit(2);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let systems = runtime.block_on(measure(&asked, &shapes));
+    let systems = runtime.block_on(measure(&Asked(&asked), &shapes));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/bench");
     std::fs::create_dir_all(&folder).unwrap();
     let table = table::table(&systems);

@@ -39,7 +39,6 @@ const FILES: u32 = 1_000;
 
 /// Attempts that each of the two workers runs at once.
 const SLOTS: &str = "128";
-const REPETITIONS: usize = 3;
 /// The longest that one run may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 /// How long a lease lies; the workers have the product's own.
@@ -59,6 +58,27 @@ pub(crate) fn version() -> String {
     let told = Command::new(program()).arg("--version").output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     format!("Runner {}", told.split_whitespace().nth(1).unwrap_or_default())
+}
+
+/// What the repetitions of a shape cost.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    /// Processor time of the server, the coordinator, the workers.
+    seconds: [f64; 3],
+    times: usize,
+}
+
+impl Spent {
+    /// What each of so many, done in each repetition, cost each of them.
+    fn shown(&self, what: &str, shape: Shape, many: usize) -> String {
+        let each = self.seconds.map(|seconds| seconds * 1e6 / count(many * self.times));
+        let [server, coordinator, workers] = each;
+        format!(
+            "Processor time a {what}, {}: server {server:.0} µs, coordinator {coordinator:.0} µs, \
+             workers {workers:.0} µs",
+            shape.heading()
+        )
+    }
 }
 
 /// A server with its fleet.
@@ -135,7 +155,7 @@ impl Fleet {
         begun.elapsed()
     }
 
-    /// Runs a shape as often as it takes.
+    /// Runs a shape once; a latency is of some hundred graphs.
     async fn times(&self, shape: Shape) -> Times {
         let file = Bytes::from(shape.alt());
         match shape {
@@ -153,13 +173,9 @@ impl Fleet {
             }
             Shape::Fan(_) | Shape::Chain(_) | Shape::Layered | Shape::Burst(_) => {
                 let graphs = if let Shape::Burst(graphs) = shape { graphs } else { 1 };
-                let mut whole = Vec::new();
-                for _ in 0..REPETITIONS {
-                    let begun = Instant::now();
-                    join_all((0..graphs).map(|_| self.run(file.clone()))).await;
-                    whole.push(begun.elapsed());
-                }
-                Times::Whole(whole)
+                let begun = Instant::now();
+                join_all((0..graphs).map(|_| self.run(file.clone()))).await;
+                Times::Whole(vec![begun.elapsed()])
             }
         }
     }
@@ -190,21 +206,28 @@ impl Fleet {
         system
     }
 
-    /// Runs a shape, and tells what it cost.
-    pub(crate) async fn measure(&self, system: &mut System, shape: Shape) {
+    /// Runs a shape once, and adds what it cost to what it cost before.
+    pub(crate) async fn measure(&self, system: &mut System, shape: Shape, spent: &mut Spent) {
         let before = self.cpu();
         system.time(shape, self.times(shape).await);
+        let each = spent.seconds.iter_mut().zip(before).zip(self.cpu());
+        each.for_each(|((spent, before), now)| *spent += now - before);
+        spent.times += 1;
+    }
+
+    /// Tells what a shape cost, and what else is to be told of it.
+    pub(crate) async fn tell(&self, system: &mut System, shape: Shape, spent: &Spent) {
         match shape {
             Shape::Fan(tasks) => {
                 let rate = count(tasks) / self.last_execution().as_secs_f64();
                 let alone = "submission to last verdict";
                 system.note(format!("fan of {tasks}, {alone}: {rate:.0} tasks/s"));
                 if tasks >= 10_000 {
-                    system.note(self.spent("task", shape, tasks, &before));
+                    system.note(spent.shown("task", shape, tasks));
                 }
             }
             Shape::Burst(graphs) => {
-                system.note(self.spent("graph", shape, graphs, &before));
+                system.note(spent.shown("graph", shape, graphs));
                 let each = self.small_file().as_micros();
                 system.note(format!("a small file is made in {each} µs, {FILES} one by one"));
                 let file = Bytes::from(shape.alt());
@@ -249,18 +272,6 @@ impl Fleet {
     fn cpu(&self) -> [f64; 3] {
         let workers = self.workers.iter().map(|worker| cpu(worker.id())).sum();
         [cpu(self.server.pid()), cpu(self.coordinator.id()), workers]
-    }
-
-    /// What each of so many, done in each repetition, cost each of them.
-    fn spent(&self, what: &str, shape: Shape, many: usize, before: &[f64; 3]) -> String {
-        let now = self.cpu();
-        let each = |place: usize| (now[place] - before[place]) * 1e6 / count(many * REPETITIONS);
-        let (server, coordinator, workers) = (each(0), each(1), each(2));
-        format!(
-            "Processor time a {what}, {}: server {server:.0} µs, coordinator {coordinator:.0} µs, \
-             workers {workers:.0} µs",
-            shape.heading()
-        )
     }
 
     /// Notes the most memory that each process had so far.

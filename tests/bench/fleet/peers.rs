@@ -1,11 +1,14 @@
-//! The peers: scripts under `bench/peers` that run the same shapes, and tell it a line at a time.
+//! The peers: scripts under `bench/peers` that run the shapes they are asked for, a line each way.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::figures::{System, Times};
 use crate::shape::Shape;
@@ -13,53 +16,100 @@ use crate::shape::Shape;
 /// Their names, as `just bench` knows them.
 pub(crate) const NAMES: [&str; 6] = ["bullmq", "celery", "dask", "hyperqueue", "ray", "restate"];
 
-/// The longest that one peer may take, seconds; what it said until then counts.
-const PATIENCE: &str = "90";
+/// What a peer has to end its own servers.
+const LAST_WORDS: Duration = Duration::from_secs(30);
 
-/// Runs a peer, and adds to what is known of it; `None` where `just peers` did not install it.
-pub(crate) fn measure(name: &str, shapes: &[Shape], known: Option<System>) -> Option<System> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let installed = here.parent().unwrap().join(".tools/peers").join(name);
-    let script = |ending: &str| here.join("bench/peers").join(name).join(ending);
-    let python = installed.join("bin/python");
-    let (program, script) = if script("bench.py").exists() {
-        (python, script("bench.py"))
-    } else {
-        (PathBuf::from("node"), script("bench.mjs"))
-    };
-    if !installed.exists() {
-        eprintln!("  {name} is not installed: `just peers` does it");
-        return None;
-    }
-    let mut child = Command::new("timeout")
-        .args(["--signal=INT", "--kill-after=10", PATIENCE])
-        .arg(program)
-        .arg(script)
-        .args(longest_last(shapes).iter().map(Shape::to_string))
-        // The packages of a peer in JavaScript are found from where it runs.
-        .current_dir(&installed)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let named = || System { name: name.to_owned(), ..System::default() };
-    let mut system = known.unwrap_or_else(named);
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        if let Ok(said) = serde_json::from_str(&line.unwrap()) {
-            hear(&mut system, &said);
-        }
-    }
-    if !child.wait().unwrap().success() {
-        system.note("did not come to its end");
-    }
-    Some(system)
+/// A peer that was started, with what is known of it.
+pub(crate) struct Peer {
+    child: Child,
+    asked: Option<ChildStdin>,
+    said: Receiver<String>,
+    /// How long it may still take.
+    left: Duration,
+    system: System,
 }
 
-/// A peer that needs more than its time has told the others by then.
-fn longest_last(shapes: &[Shape]) -> Vec<Shape> {
-    let mut shapes = shapes.to_vec();
-    shapes.sort_by_key(|shape| matches!(shape, Shape::Fan(100_000)));
-    shapes
+impl Peer {
+    /// Starts a peer that has so long for all of its shapes: what it said until then counts. `None`
+    /// where `just peers` did not install it.
+    pub(crate) fn start(name: &str, left: Duration) -> Option<Self> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let installed = here.parent().unwrap().join(".tools/peers").join(name);
+        let script = |ending: &str| here.join("bench/peers").join(name).join(ending);
+        let python = installed.join("bin/python");
+        let (program, script) = if script("bench.py").exists() {
+            (python, script("bench.py"))
+        } else {
+            (PathBuf::from("node"), script("bench.mjs"))
+        };
+        if !installed.exists() {
+            eprintln!("  {name} is not installed: `just peers` does it");
+            return None;
+        }
+        let mut child = Command::new(program)
+            .arg(script)
+            // The packages of a peer in JavaScript are found from where it runs.
+            .current_dir(&installed)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (asked, lines) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let (say, said) = channel();
+        thread::spawn(move || lines.lines().map_while(Result::ok).try_for_each(|it| say.send(it)));
+        let system = System { name: name.to_owned(), ..System::default() };
+        Some(Self { child, asked, said, left, system })
+    }
+
+    /// Has it run a shape once, unless it cannot, has gone, or needed too long before.
+    pub(crate) fn measure(&mut self, shape: Shape) {
+        let Some(asked) = &mut self.asked else { return };
+        // One that has gone says no more either.
+        let _ = writeln!(asked, "{shape}");
+        let begun = Instant::now();
+        let is_answered = self.listen(begun + self.left, |said| said["shape"] == shape.to_string());
+        self.left = self.left.saturating_sub(begun.elapsed());
+        if !is_answered {
+            self.interrupt();
+        }
+    }
+
+    /// What is known of it.
+    pub(crate) const fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Ends it.
+    pub(crate) fn end(mut self) -> System {
+        if self.asked.take().is_some() {
+            self.listen(Instant::now() + LAST_WORDS, |_| false);
+        }
+        let _ = self.child.kill();
+        self.child.wait().unwrap();
+        self.system
+    }
+
+    /// Hears what it says until that `is_all`, and whether it came to that.
+    fn listen(&mut self, until: Instant, is_all: impl Fn(&Value) -> bool) -> bool {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = self.said.recv_timeout(left) else { return false };
+            let Ok(said) = serde_json::from_str::<Value>(&line) else { continue };
+            hear(&mut self.system, &said);
+            if is_all(&said) {
+                return true;
+            }
+        }
+    }
+
+    /// Asks it to stop; it has servers of its own to end.
+    fn interrupt(&mut self) {
+        self.asked = None;
+        self.system.note("did not come to its end");
+        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        self.listen(Instant::now() + LAST_WORDS, |_| false);
+    }
 }
 
 /// One line of `peer.py`'s.

@@ -19,8 +19,6 @@ use crate::shape::Shape;
 /// Publishes that may wait for their answer at once.
 const UNDER_WAY: usize = 1_000;
 
-const REPETITIONS: u32 = 3;
-
 /// Bytes of an offer and of a verdict, about.
 const BODY: usize = 250;
 
@@ -161,22 +159,12 @@ pub(crate) fn system() -> System {
     System { name: "NATS alone".to_owned(), durability, ..System::default() }
 }
 
-/// A shape, if it is one that needs no graph.
+/// A shape once, if it is one that needs no graph.
 pub(crate) async fn measure(conf: &str, shape: Shape) -> Option<Times> {
-    let mut whole = Vec::new();
-    match shape {
-        Shape::Fan(tasks) => {
-            for _ in 0..REPETITIONS {
-                whole.push(throughput(conf, tasks).await);
-            }
-        }
-        Shape::Chain(tasks) => {
-            for _ in 0..REPETITIONS {
-                whole.push(round_trips(conf, tasks).await.iter().sum());
-            }
-        }
-        Shape::One => return Some(Times::Each(round_trips(conf, 200).await)),
+    Some(match shape {
+        Shape::Fan(tasks) => Times::Whole(vec![throughput(conf, tasks).await]),
+        Shape::Chain(tasks) => Times::Whole(vec![round_trips(conf, tasks).await.iter().sum()]),
+        Shape::One => Times::Each(round_trips(conf, 200).await),
         Shape::Layered | Shape::Burst(_) | Shape::Small => return None,
-    }
-    Some(Times::Whole(whole))
+    })
 }

@@ -9,9 +9,9 @@ use crate::shape::Shape;
 /// What every page begins with.
 const HEAD: &str = "# Runner beside its server and its peers
 
-Written by `just bench`: all on one machine, one after the other, in one run; what the goals compare is measured shape
-by shape, right after each other. Each figure is the middle one of three repetitions unless it says how many there
-were; a latency is the middle one and the 99th of a hundred. Tasks do nothing. Time counts from the submission until
+Written by `just bench`: all on one machine in one run. What the goals compare is measured in turns, each repetition
+of a shape right after the others'; the rest one after the other. Each figure is the middle one of three repetitions
+unless it says how many there were; a latency is the middle one and the 99th of a hundred. Tasks do nothing. Time counts from the submission until
 all results are known to who asked; for Runner, until the LAST is stored, without report, picture and archive, which no
 peer makes. `NATS alone` is a stock client that publishes, pulls, acks and stores a result a task, decides nothing, and
 reads and writes no file.

@@ -1,7 +1,6 @@
 // What every peer written in JavaScript measures; told as `peer.py` tells it.
 import { readFileSync } from 'node:fs';
-
-const REPETITIONS = 3;
+import { createInterface } from 'node:readline';
 
 export const say = (said) => console.log(JSON.stringify(said));
 
@@ -28,19 +27,17 @@ const interrupted = new Promise((_, stop) => {
   process.once('SIGINT', () => stop(new Error('out of time')));
 });
 
-/** Runs the shapes asked for; a shape whose function is not there is left out. */
+/** Runs the shapes asked for on stdin, until nobody asks; one without a function is answered by its name. */
 export const measure = (functions) => Promise.race([interrupted, measureAll(functions)]);
 
 const measureAll = async ({ fan, chain, layers, small, one }) => {
   await fan(100);
   const burst = (count) => Promise.all(Array.from({ length: count }, () => small()));
   const whole = { fan, chain, layered: layers, burst };
-  for (const shape of process.argv.slice(2)) {
+  for await (const shape of createInterface({ input: process.stdin })) {
     const [kind, size] = shape.split('-');
     if (whole[kind]) {
-      const many = kind === 'fan' && +size >= 100_000 ? 1 : REPETITIONS;
-      const each = await repeat(many, () => milliseconds(() => whole[kind](+size)));
-      say({ shape, seconds: each.map((it) => it / 1000) });
+      say({ shape, seconds: [(await milliseconds(() => whole[kind](+size))) / 1000] });
     } else if (shape === 'small') {
       const each = [];
       let left = 300;
@@ -56,6 +53,8 @@ const measureAll = async ({ fan, chain, layers, small, one }) => {
         return took;
       });
       say({ shape, each_ms: each });
+    } else {
+      say({ shape });
     }
   }
 };

@@ -1,11 +1,12 @@
 """What every peer written in Python measures, and how it is told: one JSON object a line.
 
     {"system": "Ray 2.60.0", "durability": "…"}           who speaks
-    {"shape": "fan-1000", "seconds": [0.31, 0.29, 0.3]}   whole repetitions, submission to all results known
+    {"shape": "fan-1000", "seconds": [0.31]}             once, submission to all results known
     {"shape": "one", "each_ms": [1.2, 1.1, …]}            the same graph again and again, each timed
     {"memory": "gcs_server", "mib": 71}                   resident at the end
 
-The shapes to measure are the arguments.
+The shapes to measure come on stdin, one a line and as often as each is to be run; one that cannot be run is
+answered by its name alone.
 """
 
 import json
@@ -17,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 LAYERS, WIDTH, DEPENDENCIES = 20, 200, 3
 # a; b and c need a; d needs both; e needs d.
 SMALL = [[], [0], [0], [1, 2], [3]]
-REPETITIONS = 3
 
 
 def say(**said):
@@ -53,19 +53,19 @@ def at_once(count, under_way, one):
 
 
 def measure(fan, chain, layers, burst, small, one):
-    """Runs the shapes asked for; a shape without a function is left out.
+    """Runs the shapes asked for, until nobody asks any more.
 
     `fan(n)`, `chain(n)`, `layers()`, `burst(n)`: run so many tasks, layers or small graphs and wait
     for all; `small()`, `one()`: run one small graph or task.
     """
     fan(100)
-    for shape in sys.argv[1:]:
+    for line in sys.stdin:
+        shape = line.strip()
         kind, _, size = shape.partition("-")
         whole = {"fan": fan, "chain": chain, "layered": lambda _: layers(), "burst": burst}
         if kind in whole:
-            many = 1 if kind == "fan" and int(size) >= 100_000 else REPETITIONS
             size = 0 if kind == "layered" else int(size)
-            say(shape=shape, seconds=[seconds(lambda: whole[kind](size)) for _ in range(many)])
+            say(shape=shape, seconds=[seconds(lambda: whole[kind](size))])
         elif shape == "small":
             say(shape=shape, each_ms=at_once(300, 10, small))
         elif shape == "one":
@@ -74,3 +74,5 @@ def measure(fan, chain, layers, burst, small, one):
                 each.append(seconds(one) * 1000)
                 time.sleep(0.005)
             say(shape=shape, each_ms=each)
+        else:
+            say(shape=shape)
